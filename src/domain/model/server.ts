@@ -1,0 +1,20 @@
+import type { SecretRef } from '../server-plan.ts'
+import type { Timestamp } from './common.ts'
+
+/** One valkey-server process of an instance, on one node. */
+export type Server = {
+  id: string
+  instanceId: string
+  nodeId: string
+  port: number
+  role: 'primary' | 'replica'
+  engineVersion: string
+  adminSecretId: SecretRef
+  replicationSecretId: SecretRef
+  monitorSecretId: SecretRef
+  certPem: string
+  certKeySecretId: SecretRef
+  certFingerprint: string
+  certNotAfter: Timestamp
+  createdAt: Timestamp
+}

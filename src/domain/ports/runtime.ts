@@ -1,0 +1,26 @@
+import type { DataState, FilesObservation, ProcessObservation } from '../plan/spec.ts'
+import type { ServerLayout, ServerPlan } from '../server-plan.ts'
+
+/** Puts a ServerPlan in a medium. Implemented by runtime/*; one contract suite runs against each. */
+export type Runtime = {
+  layout(id: string): ServerLayout
+  /**
+   * Writes the parts named. Each file appears whole (temporary name, then rename) and with mode 0600 in 0700 directories.
+   * @param key the private key's PEM, already unsealed; needed for part `tls`
+   */
+  write(plan: ServerPlan, parts: ('conf' | 'acl' | 'tls' | 'modes')[], key: string | null): Promise<void>
+  /** Starts the process in its own session, or finds that it runs. Resolves once its socket accepts, rejects when it ends first. */
+  start(plan: ServerPlan, options: { appendonly: 'yes' | 'no' }, signal: AbortSignal): Promise<void>
+  /** Ends the process: `save` lets it save and exit, `kill` does not wait for it. Safe when it does not run. */
+  stop(id: string, how: 'save' | 'kill', signal: AbortSignal): Promise<void>
+  /** Ends the process and removes every file. Safe to repeat. */
+  remove(id: string): Promise<void>
+  observe(plan: ServerPlan): Promise<{
+    files: FilesObservation | null
+    data: DataState
+    process: ProcessObservation | null
+    port: 'free' | 'ours' | 'stranger'
+    binaryVersion: string | null
+  }>
+  list(): Promise<{ id: string; pid: number | null }[]>
+}
