@@ -62,10 +62,11 @@ export type Database = {
     admin_secret_id: string
     replication_secret_id: string
     monitor_secret_id: string
-    cert_pem: string
-    cert_key_secret_id: string
-    cert_fingerprint: string
-    cert_not_after: string
+    /** All four null until the loop has issued the first one. */
+    cert_pem: string | null
+    cert_key_secret_id: string | null
+    cert_fingerprint: string | null
+    cert_not_after: string | null
     created_at: string
   }
   /** (node, port) is the primary key: a port belongs to one server, and to nobody until its cool-down is over. */

@@ -12,9 +12,7 @@ export type Server = {
   adminSecretId: SecretRef
   replicationSecretId: SecretRef
   monitorSecretId: SecretRef
-  certPem: string
-  certKeySecretId: SecretRef
-  certFingerprint: string
-  certNotAfter: Timestamp
+  /** null until the loop has issued the first one; a renewal replaces all of it in one write. */
+  certificate: { pem: string; keySecretId: SecretRef; fingerprint: string; notAfter: Timestamp } | null
   createdAt: Timestamp
 }
