@@ -102,6 +102,7 @@ export type Database = {
     cause: string | null
     note: string | null
     undo: string | null
+    accept_data: string | null
     actor: string
     request_id: string | null
     created_at: string

@@ -36,6 +36,8 @@ export type Operation = {
   note: string | null
   /** What the changed fields were before, so that a cancel can put them back. */
   undo: Record<string, unknown> | null
+  /** What a person accepted with a retry: to start on less data than there was. */
+  acceptData: 'rdb' | 'empty' | null
   actor: string
   requestId: string | null
   createdAt: Timestamp

@@ -1,6 +1,14 @@
 import type { SecretRef } from '../server-plan.ts'
 import type { Timestamp } from './common.ts'
 
+export type Certificate = {
+  pem: string
+  keySecretId: SecretRef
+  /** SHA-256 of the DER, lower-case hex. */
+  fingerprint: string
+  notAfter: Timestamp
+}
+
 /** One valkey-server process of an instance, on one node. */
 export type Server = {
   id: string
@@ -13,6 +21,6 @@ export type Server = {
   replicationSecretId: SecretRef
   monitorSecretId: SecretRef
   /** null until the loop has issued the first one; a renewal replaces all of it in one write. */
-  certificate: { pem: string; keySecretId: SecretRef; fingerprint: string; notAfter: Timestamp } | null
+  certificate: Certificate | null
   createdAt: Timestamp
 }
