@@ -3,11 +3,12 @@
  * import it lazily, where a certificate is really made. Reading certificates needs only certificates.ts.
  */
 import 'reflect-metadata'
-import { createHash, createPrivateKey, generateKeyPair, generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto'
+import { createPrivateKey, generateKeyPair, generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import { promisify } from 'node:util'
 import * as x509 from '@peculiar/x509'
-import { canonicalAddress, fingerprintOfPem, parseCertificate } from './certificates.ts'
+import { canonicalAddress, parseCertificate } from './certificates.ts'
+import { sha256Hex } from './random.ts'
 import { VaultError } from './vault-error.ts'
 
 export type KeyType = 'p256' | 'rsa2048' | 'rsa4096'
@@ -51,8 +52,16 @@ const dayMs = 86_400_000
 const clockSkewMs = 5 * 60_000
 const commonNameMax = 64
 const usageOid = { server: x509.ExtendedKeyUsage.serverAuth, client: x509.ExtendedKeyUsage.clientAuth }
+// Built once: encoding an extension costs as much as making a key.
+const { digitalSignature, keyEncipherment, keyCertSign, cRLSign } = x509.KeyUsageFlags
+const noAuthority = new x509.BasicConstraintsExtension(false, undefined, true)
+const ecKeyUsage = new x509.KeyUsagesExtension(digitalSignature, true)
+const rsaKeyUsage = new x509.KeyUsagesExtension(digitalSignature | keyEncipherment, true)
+const bothUsages = new x509.ExtendedKeyUsageExtension([usageOid.server, usageOid.client])
 const dnsName =
   /^(?=.{1,253}$)(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/i
+const publicKeyEncoding = { type: 'spki', format: 'der' } as const
+const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const
 const generateKeyPairAsync = promisify(generateKeyPair)
 
 /**
@@ -80,7 +89,7 @@ export async function createAuthority(request: {
     signingAlgorithm: { name: signatureName(keyType), hash: 'SHA-256' },
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      new x509.KeyUsagesExtension(keyCertSign | cRLSign, true),
       new x509.SubjectKeyIdentifierExtension(keyIdentifier(keys.spki)),
     ],
   })
@@ -126,8 +135,12 @@ export async function makeIssuer(authority: Authority): Promise<Issuer> {
           authorityKeyIdentifier,
         ],
       })
-      const certPem = pemOf(issued)
-      return { certPem, keyPem: keys.keyPem, fingerprint: fingerprintOfPem(certPem), notAfter: validity.notAfter }
+      return {
+        certPem: pemOf(issued),
+        keyPem: keys.keyPem,
+        fingerprint: sha256Hex(Buffer.from(issued.rawData)),
+        notAfter: validity.notAfter,
+      }
     },
   }
 }
@@ -139,12 +152,10 @@ function leafExtensions(request: CertificateRequest): x509.Extension[] {
   if (usages.includes('server') && names.length === 0) {
     throw new VaultError('certificate', "A server's certificate needs a DNS name or an address.")
   }
-  const { digitalSignature, keyEncipherment } = x509.KeyUsageFlags
-  const rsa = (request.keyType ?? 'p256') !== 'p256'
   return [
-    new x509.BasicConstraintsExtension(false, undefined, true),
-    new x509.KeyUsagesExtension(rsa ? digitalSignature | keyEncipherment : digitalSignature, true),
-    new x509.ExtendedKeyUsageExtension(usages.map((usage) => usageOid[usage])),
+    noAuthority,
+    (request.keyType ?? 'p256') === 'p256' ? ecKeyUsage : rsaKeyUsage,
+    request.usages ? new x509.ExtendedKeyUsageExtension(usages.map((usage) => usageOid[usage])) : bothUsages,
     ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
   ]
 }
@@ -199,14 +210,21 @@ function nameOf(subject: Rdn[]): x509.Name {
 
 /** P-256 on the spot (0.1 ms); RSA (0.2–2 s) on the thread pool, so that the event loop goes on. */
 async function newKeys(keyType: KeyType): Promise<{ spki: Buffer; keyPem: string }> {
-  const { publicKey, privateKey } =
-    keyType === 'p256'
-      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-      : await generateKeyPairAsync('rsa', { modulusLength: keyType === 'rsa2048' ? 2048 : 4096 })
-  return {
-    spki: publicKey.export({ type: 'spki', format: 'der' }),
-    keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  if (keyType === 'p256') {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', {
+      namedCurve: 'P-256',
+      publicKeyEncoding,
+      privateKeyEncoding,
+    })
+    return { spki: publicKey, keyPem: privateKey }
   }
+  const modulusLength = keyType === 'rsa2048' ? 2048 : 4096
+  const { publicKey, privateKey } = await generateKeyPairAsync('rsa', {
+    modulusLength,
+    publicKeyEncoding,
+    privateKeyEncoding,
+  })
+  return { spki: publicKey, keyPem: privateKey }
 }
 
 /** @throws VaultError `certificate`, without a word of the key */
@@ -230,7 +248,7 @@ function signatureName(keyType: KeyType): string {
 
 /** RFC 7093 method 4: 160 bits of the SHA-256 of the public key's DER, in hex. */
 function keyIdentifier(spki: Buffer): string {
-  return createHash('sha256').update(spki).digest('hex').slice(0, 40)
+  return sha256Hex(spki).slice(0, 40)
 }
 
 /** 16 random bytes in hex, of which the first keeps the number positive and of constant length (RFC 5280: at most 20 bytes). */
