@@ -16,4 +16,9 @@ export type AclUser = {
   channels: string[]
   /** Selectors verbatim with their parentheses; the platform itself writes none. */
   selectors: string[]
+  /**
+   * What else an observed line says and the platform never writes: `skip-sanitize-payload`, `db=0,3`, `resetdbs` (9.1).
+   * Absent or empty otherwise; any of it is a difference from what is desired.
+   */
+  others?: string[]
 }
