@@ -1,0 +1,136 @@
+import { type Selectable, sql } from 'kysely'
+import type { Cause, Timestamp } from '../domain/model/common.ts'
+import type { Operation, OperationKind, OperationStatus, OperationStep } from '../domain/model/operation.ts'
+import { type Listed, listed, type Page, pageStartNewest, rowLimit } from './page.ts'
+import { fromRow, toRow } from './row.ts'
+import type { Database } from './schema.ts'
+import type { Tx } from './store.ts'
+
+export type OperationWithSteps = Operation & { steps: OperationStep[] }
+export type OperationPatch = Partial<
+  Pick<
+    Operation,
+    'status' | 'attempts' | 'cause' | 'note' | 'undo' | 'targetGeneration' | 'startedAt' | 'finishedAt' | 'tenantId'
+  >
+>
+
+const list = 'operations'
+
+/** Spelled out, not bound: a partial index is used only where the planner sees its condition. */
+const isOpen = sql<boolean>`status in ('pending', 'running')`
+
+const toOperation = (row: Selectable<Database['operations']>): Operation => ({
+  ...fromRow(row),
+  kind: row.kind as OperationKind,
+  status: row.status as OperationStatus,
+  cause: row.cause === null ? null : (JSON.parse(row.cause) as Cause),
+  undo: row.undo === null ? null : (JSON.parse(row.undo) as Record<string, unknown>),
+})
+
+/** Adds the steps, with one query for all. */
+async function withSteps(tx: Tx, operations: Operation[]): Promise<OperationWithSteps[]> {
+  if (operations.length === 0) return []
+  const ids = operations.map((operation) => operation.id)
+  const rows = await tx
+    .selectFrom('operation_steps')
+    .selectAll()
+    .where('operation_id', 'in', ids)
+    .orderBy('operation_id')
+    .orderBy('seq')
+    .execute()
+  const byOperation = Map.groupBy(rows, (row) => row.operation_id)
+  return operations.map((operation) => ({
+    ...operation,
+    steps: (byOperation.get(operation.id) ?? []).map((row) => {
+      const { operationId: _, ...step } = fromRow(row)
+      return { ...step, status: step.status as OperationStep['status'] }
+    }),
+  }))
+}
+
+export async function insertOperation(tx: Tx, operation: Operation): Promise<void> {
+  await tx.insertInto('operations').values(toRow(operation)).execute()
+}
+
+export async function findOperation(tx: Tx, id: string): Promise<OperationWithSteps | undefined> {
+  const rows = await tx.selectFrom('operations').selectAll().where('id', '=', id).execute()
+  const [operation] = await withSteps(tx, rows.map(toOperation))
+  return operation
+}
+
+export type OperationFilter = { tenantId?: string; instanceId?: string; status?: OperationStatus }
+
+/** Newest first. @throws BadCursor */
+export async function listOperations(
+  tx: Tx,
+  filter: OperationFilter,
+  page: Page,
+): Promise<Listed<OperationWithSteps>> {
+  const { tenantId, instanceId, status } = filter
+  let query = tx.selectFrom('operations').selectAll()
+  if (instanceId !== undefined) query = query.where('instance_id', '=', instanceId)
+  if (tenantId !== undefined) query = query.where('tenant_id', '=', tenantId)
+  if (status !== undefined) query = query.where('status', '=', status)
+  const rows = await query
+    .where('id', '<', pageStartNewest(list, 'op', page))
+    .orderBy('id', 'desc')
+    .limit(rowLimit(page))
+    .execute()
+  const { items, ...rest } = listed(list, page, rows.map(toOperation))
+  return { items: await withSteps(tx, items), ...rest }
+}
+
+/** Those of an instance that are not over, oldest first. */
+export async function openOperations(tx: Tx, instanceId: string): Promise<Operation[]> {
+  const rows = await tx
+    .selectFrom('operations')
+    .selectAll()
+    .where('instance_id', '=', instanceId)
+    .where(isOpen)
+    .orderBy('id')
+    .execute()
+  return rows.map(toOperation)
+}
+
+/** Ids of the instances that have operations which are not over. */
+export async function instancesWithOpenOperations(tx: Tx): Promise<string[]> {
+  const rows = await tx.selectFrom('operations').select('instance_id').distinct().where(isOpen).execute()
+  return rows.map((row) => row.instance_id)
+}
+
+/** Changes what `patch` carries, and the revision. @returns the operation as it is now. @throws where it is not there */
+export async function updateOperation(
+  tx: Tx,
+  id: string,
+  patch: OperationPatch,
+  now: Timestamp,
+): Promise<Operation> {
+  const row = await tx
+    .updateTable('operations')
+    .set((e) => ({ ...toRow(patch), updated_at: now, revision: e('revision', '+', 1) }))
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirst()
+  if (row === undefined) throw new Error(`no operation ${id}`)
+  return toOperation(row)
+}
+
+/** Writes the steps, each over the one with its `seq`. */
+export async function saveSteps(tx: Tx, operationId: string, steps: readonly OperationStep[]): Promise<void> {
+  if (steps.length === 0) return
+  await tx
+    .insertInto('operation_steps')
+    .values(steps.map((step) => ({ ...toRow(step), operation_id: operationId })))
+    .onConflict((c) =>
+      c.columns(['operation_id', 'seq']).doUpdateSet((e) => ({
+        kind: e.ref('excluded.kind'),
+        server_id: e.ref('excluded.server_id'),
+        attempt: e.ref('excluded.attempt'),
+        status: e.ref('excluded.status'),
+        started_at: e.ref('excluded.started_at'),
+        finished_at: e.ref('excluded.finished_at'),
+        error: e.ref('excluded.error'),
+      })),
+    )
+    .execute()
+}
