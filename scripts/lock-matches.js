@@ -23,6 +23,7 @@ function matches() {
 // npm leaves out optional packages made for another system, processor or C library, and what only those need.
 function isMadeForThisMachine({ os, cpu, libc }) {
   if (!os && !cpu && !libc) return false
+  process.report.excludeNetwork = true // no name look-ups
   const here = process.report.getReport().header.glibcVersionRuntime === undefined ? 'musl' : 'glibc'
   return (
     (!os || os.includes(process.platform)) && (!cpu || cpu.includes(process.arch)) && (!libc || libc.includes(here))

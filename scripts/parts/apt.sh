@@ -55,4 +55,9 @@ apt_update() {
   case $apt_errors in *'E: '*) return 1 ;; esac
 }
 
-apt_install() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@" >&2; }
+# apt_install PACKAGE...: apt's long account is shown only where it failed.
+apt_install() {
+  apt_account=$(DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@" 2>&1) && return
+  printf '%s\n' "$apt_account" >&2
+  return 1
+}

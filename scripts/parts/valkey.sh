@@ -35,12 +35,12 @@ install_valkey_apk() {
 }
 
 # On Debian 12 it comes from bookworm-backports, elsewhere from what the machine's sources carry.
-install_valkey_apt() ( # a subshell: the trap is its own
+install_valkey_apt() {
   . "$root/scripts/parts/apt.sh"
   . /etc/os-release
   policy=/usr/sbin/policy-rc.d
-  added_source='' added_policy=''
-  trap 'undo_apt_changes' EXIT
+  added_source='' added_policy='' installing='' interrupted=''
+  trap undo_apt_changes EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
@@ -53,12 +53,23 @@ install_valkey_apt() ( # a subshell: the trap is its own
   apt_update || die 'apt-get update failed; its message is above.'
   # From here the source is known to work and stays: updates come from it.
   added_source=''
-  from=$(apt-cache madison valkey-server | awk -F ' *[|] *' '{ v = $2; sub(/^ +/, "", v); sub(/^[0-9]+:/, "", v); if (v + 0 >= 8) { print v; exit } }')
-  [ -n "$from" ] || no_valkey
+  carried=$(apt-cache madison valkey-server | awk -F '|' '{ v = $2; gsub(/ /, "", v); sub(/^[0-9]+:/, "", v); if (v + 0 >= 8) { print v; exit } }')
+  [ -n "$carried" ] || no_valkey
+  [ "$(dpkg-query -W -f '${db:Status-Status}' valkey-server 2>/dev/null)" != installed ] ||
+    die "an older valkey-server is installed, and its service is yours to upgrade: apt-get install valkey-server${suite:+/$suite} valkey-tools${suite:+/$suite}"
   hold_service
-  say "installing Valkey $from (its own service stays off)"
-  apt_install "valkey-server${suite:+/$suite}" "valkey-tools${suite:+/$suite}" || die 'apt-get install failed; its message is above.'
-)
+  installing=1
+  say "installing Valkey $carried (its own service stays off; this is not interrupted half-way)"
+  # dpkg stopped in the middle leaves a package that the next apt run of anybody's would configure, and start.
+  trap 'interrupted=129' HUP
+  trap 'interrupted=130' INT
+  trap 'interrupted=143' TERM
+  ( trap '' HUP INT TERM; apt_install "valkey-server${suite:+/$suite}" "valkey-tools${suite:+/$suite}" ) ||
+    die 'apt-get install failed; its message is above.'
+  [ -z "$interrupted" ] || exit "$interrupted"
+  undo_apt_changes
+  trap - EXIT HUP INT TERM
+}
 
 # The machine's own mirror and key, read from the source that serves bookworm.
 add_backports() {
@@ -88,10 +99,12 @@ hold_service() {
   mv "$policy.new" "$policy"
 }
 
+# Where a set-up ends, however it ends: no source that did not serve, no policy of ours, no service.
 undo_apt_changes() {
   [ -z "$added_source" ] || rm -f "$added_source" "$added_source.new"
-  [ -n "$added_policy" ] || return 0
-  if [ -e /lib/systemd/system/valkey-server.service ] && command -v systemctl >/dev/null 2>&1; then systemctl --quiet disable valkey-server.service >/dev/null 2>&1 || true; fi
-  if [ -e /etc/init.d/valkey-server ]; then update-rc.d valkey-server disable >/dev/null 2>&1 || true; fi
-  rm -f "$policy" "$policy.new"
+  [ -n "$installing" ] || return 0
+  # Without this the service would start with the machine.
+  systemctl disable valkey-server.service >/dev/null 2>&1 || true
+  update-rc.d valkey-server disable >/dev/null 2>&1 || true
+  [ -z "$added_policy" ] || rm -f "$policy" "$policy.new"
 }

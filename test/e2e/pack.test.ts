@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 
@@ -21,17 +24,40 @@ async function npm(args: string[]): Promise<string> {
   return stdout
 }
 
+/** A TCP port that nothing listened on a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  assert.ok(address !== null && typeof address === 'object')
+  server.close()
+  await once(server, 'close')
+  return address.port
+}
+
+/** Whether the platform came to its ready line; false where its output ended before. */
+async function saysReady(output: NodeJS.ReadableStream, port: number): Promise<boolean> {
+  let ready = false
+  for await (const line of createInterface({ input: output })) {
+    ready = line === `ready http://127.0.0.1:${port}`
+    if (ready) break
+  }
+  // What it prints later is taken, or it would wait for a reader.
+  output.resume()
+  return ready
+}
+
 test('the packed tarball carries compiled code and exact versions, installs globally elsewhere and runs', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'valkeep-pack-'))
   t.after(() => rmSync(dir, { recursive: true, force: true }))
 
-  const packed = JSON.parse(await npm(['pack', '--json', '--pack-destination', dir])) as {
-    filename: string
-    files: { path: string }[]
-  }[]
-  const [tarball] = packed
-  assert.ok(tarball !== undefined)
-  const paths = tarball.files.map((file) => file.path)
+  await npm(['pack', '--pack-destination', dir])
+  const tarball = join(dir, `valkeep-${manifest.version}.tgz`)
+  const listing = await run('tar', ['-tzf', tarball])
+  const paths = listing.stdout
+    .trim()
+    .split('\n')
+    .map((path) => path.replace(/^package\//, ''))
   for (const wanted of ['bin/valkeep', 'bin/launch.js', 'dist/main/cli.js', 'npm-shrinkwrap.json', 'LICENSE']) {
     assert.ok(paths.includes(wanted), `${wanted} is not in the tarball`)
   }
@@ -41,16 +67,27 @@ test('the packed tarball carries compiled code and exact versions, installs glob
   )
 
   const prefix = join(dir, 'prefix')
-  await npm(['install', '--global', '--prefix', prefix, '--prefer-offline', join(dir, tarball.filename)])
+  await npm(['install', '--global', '--prefix', prefix, '--prefer-offline', tarball])
   const modules = join(prefix, 'lib/node_modules/valkeep/node_modules')
   const installed = JSON.parse(readFileSync(join(modules, 'fastify/package.json'), 'utf8')) as { version: string }
   const locked = JSON.parse(readFileSync(join(root, 'npm-shrinkwrap.json'), 'utf8')) as {
     packages: Record<string, { version: string }>
   }
   assert.equal(installed.version, locked.packages['node_modules/fastify']?.version)
+  assert.equal(existsSync(join(modules, 'typescript')), false, 'development tools were installed')
 
-  const valkeep = (...args: string[]) =>
-    run(join(prefix, 'bin/valkeep'), args, { cwd: dir, env: userEnv(join(dir, 'home')) })
+  const port = await freePort()
+  const env = { ...userEnv(join(dir, 'home')), VALKEEP_HOME: join(dir, 'data'), VALKEEP_PORT: String(port) }
+  const program = join(prefix, 'bin/valkeep')
+  const valkeep = (...args: string[]) => run(program, args, { cwd: dir, env })
   assert.equal((await valkeep('--version')).stdout.trim(), manifest.version)
   assert.match((await valkeep('--help')).stdout, /\binstance\b/)
+
+  const platform = spawn(program, ['up'], { cwd: dir, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = once(platform, 'exit')
+  t.after(() => valkeep('down').catch(() => platform.kill('SIGTERM')))
+  assert.ok(await saysReady(platform.stdout, port), 'valkeep up ended before it was ready')
+  await valkeep('status')
+  await valkeep('down')
+  assert.deepEqual(await ended, [0, null])
 })
