@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import * as tls from 'node:tls'
 import { promisify } from 'node:util'
+import { requirePart } from '../../test/support/parts.ts'
 import {
   type Authority,
   type CertificateRequest,
@@ -52,14 +53,8 @@ const file = (name: string, text: string): string => {
 }
 /** The answer of `openssl verify -x509_strict`, whatever its exit code. */
 const verify = (caPem: string, certPem: string, ...options: string[]): string => {
-  const run = spawnSync('openssl', [
-    'verify',
-    '-x509_strict',
-    '-CAfile',
-    file('v-ca.pem', caPem),
-    ...options,
-    file('v.pem', certPem),
-  ])
+  const args = ['verify', '-x509_strict', '-CAfile', file('v-ca.pem', caPem), ...options, file('v.pem', certPem)]
+  const run = spawnSync('openssl', args, { encoding: 'utf8' })
   return `${run.status} ${run.stdout}${run.stderr}`
 }
 const details = (pem: string): string =>
@@ -158,7 +153,9 @@ test('Node connects by address and by name, and to nobody else', async () => {
   })
 })
 
-test('Python connects by address and by name', { skip: pythonMissing() }, async () => {
+test('Python connects by address and by name', async (t) => {
+  const python = requirePart(t, 'python')
+  if (!python) return
   const program = `
 import socket, ssl, sys
 context = ssl.create_default_context(cafile=sys.argv[1])
@@ -170,12 +167,12 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[2]))) as raw:
   await serving(server, async (port) => {
     for (const name of ['127.0.0.1', 'localhost']) {
       assert.equal(
-        await output('python3', ['-c', program, file('py-ca.pem', authority.certPem), String(port), name]),
+        await output(python, ['-c', program, file('py-ca.pem', authority.certPem), String(port), name]),
         'hello\n',
       )
     }
     await assert.rejects(
-      output('python3', ['-c', program, file('py-ca.pem', authority.certPem), String(port), 'evil.example']),
+      output(python, ['-c', program, file('py-ca.pem', authority.certPem), String(port), 'evil.example']),
     )
   })
 })
@@ -268,12 +265,6 @@ test('an authority whose parts do not fit is refused, and its key is not in the 
   )
   assert.equal(fingerprintOfPem(authority.certPem).length, 64)
 })
-
-function pythonMissing(): string | false {
-  return (
-    spawnSync('python3', ['-c', 'import ssl']).status !== 0 && 'SKIPPED: python3 with ssl is not here; install python3'
-  )
-}
 
 /** Standard output of a command that must succeed; asynchronous, since this process serves it. */
 async function output(command: string, args: string[]): Promise<string> {

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { shellQuote } from '../domain/shell-quote.ts'
 import { decrypt, encrypt } from './aes-gcm.ts'
 import { VaultError } from './vault-error.ts'
 
@@ -195,8 +196,4 @@ function unusable(path: string, why: string): VaultError {
 
 function errnoOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? 'unknown error'
-}
-
-function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`
 }
