@@ -8,8 +8,8 @@ import type { Tx } from './store.ts'
 /** An instance and the name of its shard, as every answer shows it. */
 export type NamedInstance = Instance & { shardName: string | null }
 
-/** What may change; ids and times aside. */
-export type InstancePatch = Partial<Omit<Instance, 'id' | 'health' | 'createdAt' | 'updatedAt' | 'revision'>>
+/** What changes, and when. */
+export type InstancePatch = Partial<Omit<Instance, 'id' | 'createdAt' | 'revision'>> & Pick<Instance, 'updatedAt'>
 
 const list = 'instances'
 
@@ -99,10 +99,10 @@ export async function listInstanceIds(tx: Tx, after: string, limit: number): Pro
 }
 
 /** Changes what `patch` carries, and the revision. @returns the instance as it is now. @throws where it is not there */
-export async function updateInstance(tx: Tx, id: string, patch: InstancePatch, now: string): Promise<NamedInstance> {
+export async function updateInstance(tx: Tx, id: string, patch: InstancePatch): Promise<NamedInstance> {
   await tx
     .updateTable('instances')
-    .set((e) => ({ ...toRow(patch), updated_at: now, revision: e('revision', '+', 1) }))
+    .set((e) => ({ ...toRow(patch), revision: e('revision', '+', 1) }))
     .where('id', '=', id)
     .execute()
   const instance = await findAnyInstance(tx, id)

@@ -33,6 +33,13 @@ export async function findNodeByName(tx: Tx, name: string): Promise<ReservedNode
   return row && toNode(row)
 }
 
+/** Those that are there, in the order of ids. */
+export async function findNodes(tx: Tx, ids: readonly string[]): Promise<ReservedNode[]> {
+  if (ids.length === 0) return []
+  const rows = await tx.selectFrom('nodes').selectAll().where('id', 'in', ids).orderBy('id').execute()
+  return rows.map(toNode)
+}
+
 /** Oldest first. @throws BadCursor */
 export async function listNodes(tx: Tx, page: Page): Promise<Listed<ReservedNode>> {
   const rows = await tx
@@ -57,13 +64,13 @@ export async function nodesOfShard(tx: Tx, shardId: string): Promise<ReservedNod
   return rows.map(toNode)
 }
 
-/** What a start finds different about a node it knows already. */
-export type NodePatch = Partial<Pick<Node, 'address' | 'agent' | 'capacityMb' | 'portMin' | 'portMax'>>
+/** What a start finds different about a node it knows already, and when. */
+export type NodePatch = Partial<Omit<Node, 'id' | 'name' | 'createdAt' | 'revision'>> & Pick<Node, 'updatedAt'>
 
-export async function updateNode(tx: Tx, id: string, patch: NodePatch, now: string): Promise<void> {
+export async function updateNode(tx: Tx, id: string, patch: NodePatch): Promise<void> {
   await tx
     .updateTable('nodes')
-    .set((e) => ({ ...toRow(patch), updated_at: now, revision: e('revision', '+', 1) }))
+    .set((e) => ({ ...toRow(patch), revision: e('revision', '+', 1) }))
     .where('id', '=', id)
     .execute()
 }
@@ -78,4 +85,11 @@ export async function addReserved(tx: Tx, nodeId: string, deltaMb: number): Prom
     .executeTakeFirstOrThrow()
   if (reserved_mb < 0) throw new Error(`node ${nodeId}: less than nothing reserved (${reserved_mb} MiB)`)
   return reserved_mb
+}
+
+/** Those that are there, in no order. */
+export async function findNodes(tx: Tx, ids: readonly string[]): Promise<Node[]> {
+  if (ids.length === 0) return []
+  const rows = await tx.selectFrom('nodes').selectAll().where('id', 'in', ids).execute()
+  return rows.map(toNode)
 }

@@ -1,5 +1,5 @@
 import { type Selectable, sql } from 'kysely'
-import type { Cause, Timestamp } from '../domain/model/common.ts'
+import type { Cause } from '../domain/model/common.ts'
 import type { Operation, OperationKind, OperationStatus, OperationStep } from '../domain/model/operation.ts'
 import { type Listed, listed, type Page, pageStartNewest, rowLimit } from './page.ts'
 import { fromRow, toRow } from './row.ts'
@@ -7,12 +7,11 @@ import type { Database } from './schema.ts'
 import type { Tx } from './store.ts'
 
 export type OperationWithSteps = Operation & { steps: OperationStep[] }
+/** What changes, and when. */
 export type OperationPatch = Partial<
-  Pick<
-    Operation,
-    'status' | 'attempts' | 'cause' | 'note' | 'undo' | 'targetGeneration' | 'startedAt' | 'finishedAt' | 'tenantId'
-  >
->
+  Omit<Operation, 'id' | 'kind' | 'instanceId' | 'userId' | 'actor' | 'requestId' | 'createdAt' | 'revision'>
+> &
+  Pick<Operation, 'updatedAt'>
 
 const list = 'operations'
 
@@ -24,6 +23,7 @@ const toOperation = (row: Selectable<Database['operations']>): Operation => ({
   kind: row.kind as OperationKind,
   status: row.status as OperationStatus,
   cause: row.cause === null ? null : (JSON.parse(row.cause) as Cause),
+  acceptData: row.accept_data as Operation['acceptData'],
   undo: row.undo === null ? null : (JSON.parse(row.undo) as Record<string, unknown>),
 })
 
@@ -92,6 +92,26 @@ export async function openOperations(tx: Tx, instanceId: string): Promise<Operat
   return rows.map(toOperation)
 }
 
+/**
+ * Every operation that asked for the end of an instance or of one of its users, however it went: that is final, so a
+ * failed one goes on as a delete. Oldest first.
+ */
+export async function deletesOfInstance(tx: Tx, instanceId: string): Promise<Operation[]> {
+  const rows = await tx
+    .selectFrom('operations')
+    .selectAll()
+    .where('instance_id', '=', instanceId)
+    .where('kind', 'in', ['delete', 'user-delete', 'session-end'])
+    .orderBy('id')
+    .execute()
+  return rows.map(toOperation)
+}
+
+/** The instance is another tenant's now (null: nobody's), and so is what was done to it. */
+export async function reassignOperations(tx: Tx, instanceId: string, tenantId: string | null): Promise<void> {
+  await tx.updateTable('operations').set({ tenant_id: tenantId }).where('instance_id', '=', instanceId).execute()
+}
+
 /** Ids of the instances that have operations which are not over. */
 export async function instancesWithOpenOperations(tx: Tx): Promise<string[]> {
   const rows = await tx.selectFrom('operations').select('instance_id').distinct().where(isOpen).execute()
@@ -99,15 +119,10 @@ export async function instancesWithOpenOperations(tx: Tx): Promise<string[]> {
 }
 
 /** Changes what `patch` carries, and the revision. @returns the operation as it is now. @throws where it is not there */
-export async function updateOperation(
-  tx: Tx,
-  id: string,
-  patch: OperationPatch,
-  now: Timestamp,
-): Promise<Operation> {
+export async function updateOperation(tx: Tx, id: string, patch: OperationPatch): Promise<Operation> {
   const row = await tx
     .updateTable('operations')
-    .set((e) => ({ ...toRow(patch), updated_at: now, revision: e('revision', '+', 1) }))
+    .set((e) => ({ ...toRow(patch), revision: e('revision', '+', 1) }))
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirst()
@@ -133,4 +148,16 @@ export async function saveSteps(tx: Tx, operationId: string, steps: readonly Ope
       })),
     )
     .execute()
+}
+
+/** Everything of an instance that was asked to end, itself (no userId) or a user of it: a delete is final, however it went. */
+export async function deletesOfInstance(tx: Tx, instanceId: string): Promise<Pick<Operation, 'userId'>[]> {
+  const rows = await tx
+    .selectFrom('operations')
+    .select('user_id')
+    .where('instance_id', '=', instanceId)
+    .where('kind', 'in', ['delete', 'user-delete', 'session-end'])
+    .where('status', '!=', 'cancelled')
+    .execute()
+  return rows.map((row) => ({ userId: row.user_id }))
 }

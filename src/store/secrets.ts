@@ -17,11 +17,11 @@ export async function insertSecrets(tx: Tx, secrets: readonly SealedSecret[]): P
   await tx.insertInto('secrets').values(secrets.map(toRow)).execute()
 }
 
-/** Those that are there, in no order. */
-export async function findSecrets(tx: Tx, ids: readonly SecretRef[]): Promise<SealedSecret[]> {
-  if (ids.length === 0) return []
+/** Those that are there, by id. */
+export async function findSecrets(tx: Tx, ids: readonly SecretRef[]): Promise<Map<SecretRef, SealedSecret>> {
+  if (ids.length === 0) return new Map()
   const rows = await tx.selectFrom('secrets').selectAll().where('id', 'in', ids).execute()
-  return rows.map(fromRow)
+  return new Map(rows.map((row) => [row.id, fromRow(row)]))
 }
 
 /** Safe to repeat. */

@@ -1,20 +1,38 @@
 import type { Selectable } from 'kysely'
 import type { Timestamp } from '../domain/model/common.ts'
-import type { Server } from '../domain/model/server.ts'
+import type { Certificate, Server } from '../domain/model/server.ts'
 import { fromRow, toRow } from './row.ts'
 import type { Database } from './schema.ts'
 import type { Tx } from './store.ts'
 
 export type ServerPatch = Partial<Omit<Server, 'id' | 'instanceId' | 'createdAt'>>
 
-const toServer = (row: Selectable<Database['servers']>): Server => ({
-  ...fromRow(row),
-  role: row.role as Server['role'],
+type Row = Selectable<Database['servers']>
+
+/** The certificate's columns are null together: every write here sets all of them. */
+function toServer(row: Row): Server {
+  const { certPem: pem, certKeySecretId, certFingerprint, certNotAfter, ...rest } = fromRow(row)
+  const certificate =
+    pem === null || certKeySecretId === null || certFingerprint === null || certNotAfter === null
+      ? null
+      : { pem, keySecretId: certKeySecretId, fingerprint: certFingerprint, notAfter: certNotAfter }
+  return { ...rest, role: row.role as Server['role'], certificate }
+}
+
+const certificateColumns = (certificate: Certificate | null) => ({
+  cert_pem: certificate?.pem ?? null,
+  cert_key_secret_id: certificate?.keySecretId ?? null,
+  cert_fingerprint: certificate?.fingerprint ?? null,
+  cert_not_after: certificate?.notAfter ?? null,
 })
 
 /** @throws a unique violation where the node's port is another server's */
 export async function insertServer(tx: Tx, server: Server): Promise<void> {
-  await tx.insertInto('servers').values(toRow(server)).execute()
+  const { certificate, ...rest } = server
+  await tx
+    .insertInto('servers')
+    .values({ ...toRow(rest), ...certificateColumns(certificate) })
+    .execute()
 }
 
 /** The servers of the instances, oldest first. */
@@ -26,9 +44,10 @@ export async function serversOfInstances(tx: Tx, instanceIds: readonly string[])
 
 /** @throws where it is not there */
 export async function updateServer(tx: Tx, id: string, patch: ServerPatch): Promise<Server> {
+  const { certificate, ...rest } = patch
   const row = await tx
     .updateTable('servers')
-    .set(toRow(patch))
+    .set({ ...toRow(rest), ...(certificate === undefined ? {} : certificateColumns(certificate)) })
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirst()
@@ -40,10 +59,10 @@ export async function deleteServer(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('servers').where('id', '=', id).execute()
 }
 
-/** Ids of all servers that belong on the node: what else lies there is a stray. */
-export async function serverIdsOfNode(tx: Tx, nodeId: string): Promise<Set<string>> {
-  const rows = await tx.selectFrom('servers').select('id').where('node_id', '=', nodeId).execute()
-  return new Set(rows.map((row) => row.id))
+/** All servers that belong on the node, with their instances: what else lies there is a stray. */
+export async function serversOfNode(tx: Tx, nodeId: string): Promise<Pick<Server, 'id' | 'instanceId'>[]> {
+  const rows = await tx.selectFrom('servers').select(['id', 'instance_id']).where('node_id', '=', nodeId).execute()
+  return rows.map(fromRow)
 }
 
 /** Servers whose certificate ends before `before`, the most urgent first. */
@@ -56,4 +75,10 @@ export async function serversToRenew(tx: Tx, before: Timestamp, limit: number): 
     .limit(limit)
     .execute()
   return rows.map(toServer)
+}
+
+/** Ids of all servers that belong on the node, each with its instance's: what else lies there is a stray. */
+export async function serversOfNode(tx: Tx, nodeId: string): Promise<Pick<Server, 'id' | 'instanceId'>[]> {
+  const rows = await tx.selectFrom('servers').select(['id', 'instance_id']).where('node_id', '=', nodeId).execute()
+  return rows.map((row) => ({ id: row.id, instanceId: row.instance_id }))
 }

@@ -47,6 +47,11 @@ export async function findShardByName(tx: Tx, name: string): Promise<Shard | und
   return shard
 }
 
+/** All shards, oldest first: where an instance may be placed. There are few. */
+export async function allShards(tx: Tx): Promise<Shard[]> {
+  return withNodes(tx, await tx.selectFrom('shards').selectAll().where('id', '>', '').orderBy('id').execute())
+}
+
 /** Oldest first. @throws BadCursor */
 export async function listShards(tx: Tx, page: Page): Promise<Listed<Shard>> {
   const rows = await tx

@@ -7,7 +7,8 @@ import { fromRow, toRow } from './row.ts'
 import type { Database } from './schema.ts'
 import type { Tx } from './store.ts'
 
-export type UserPatch = Partial<Omit<User, 'id' | 'instanceId' | 'createdAt' | 'updatedAt' | 'revision'>>
+/** What changes, and when. */
+export type UserPatch = Partial<Omit<User, 'id' | 'instanceId' | 'createdAt' | 'revision'>> & Pick<User, 'updatedAt'>
 
 const list = 'users'
 
@@ -74,10 +75,10 @@ export async function usersOfInstance(tx: Tx, instanceId: string): Promise<User[
 }
 
 /** Changes what `patch` carries, and the revision. @returns the user as it is now. @throws where it is not there */
-export async function updateUser(tx: Tx, id: string, patch: UserPatch, now: Timestamp): Promise<User> {
+export async function updateUser(tx: Tx, id: string, patch: UserPatch): Promise<User> {
   const row = await tx
     .updateTable('users')
-    .set((e) => ({ ...toRow(patch), updated_at: now, revision: e('revision', '+', 1) }))
+    .set((e) => ({ ...toRow(patch), revision: e('revision', '+', 1) }))
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirst()

@@ -56,7 +56,7 @@ const tables: Table[] = [
     name: 'servers',
     text:
       'id instance_id node_id role engine_version admin_secret_id replication_secret_id monitor_secret_id ' +
-      'cert_pem cert_key_secret_id cert_fingerprint cert_not_after created_at',
+      'cert_pem? cert_key_secret_id? cert_fingerprint? cert_not_after? created_at',
     integer: 'port',
     primaryKey: ['id'],
     references: { instance_id: 'instances', node_id: 'nodes' },
@@ -80,7 +80,7 @@ const tables: Table[] = [
   {
     name: 'operations',
     text:
-      'id kind instance_id user_id? tenant_id? status cause? note? undo? actor request_id? ' +
+      'id kind instance_id user_id? tenant_id? status cause? note? undo? accept_data? actor request_id? ' +
       'created_at started_at? finished_at? updated_at',
     integer: 'target_generation attempts revision',
     primaryKey: ['id'],
