@@ -16,6 +16,7 @@ const fixedAtStart = [
   'dbfilename',
   'appendfilename',
   'appenddirname',
+  'rdbchecksum',
 ]
 
 const changedLive = [
@@ -38,7 +39,6 @@ const changedLive = [
   'no-appendfsync-on-rewrite',
   'stop-writes-on-bgsave-error',
   'rdbcompression',
-  'rdbchecksum',
   'rdb-del-sync-files',
   'shutdown-timeout',
   'repl-diskless-sync',

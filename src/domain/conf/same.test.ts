@@ -104,6 +104,12 @@ test('the server tells its directory with links resolved, which is no drift; ano
   assert.deepEqual(diffConf(desired, desired, { ...running, dir: '/srv/valkeep/servers/srv_2/data' }).restart, ['dir'])
 })
 
+test('the server keeps quiet about one event class where all others are on, but not where they are not', () => {
+  const [all, some] = ['KEAn', 'KEgn'].map((letters) => [{ name: 'notify-keyspace-events', args: [letters] }])
+  assert.deepEqual(diffConf(all ?? [], null, { 'notify-keyspace-events': 'AKE' }).live, [])
+  assert.deepEqual(diffConf(some ?? [], null, { 'notify-keyspace-events': 'gKE' }).live, some)
+})
+
 test('names that mean something to JavaScript mean nothing here', () => {
   const hostile = JSON.parse('{"__proto__": "x", "constructor": "y"}') as Record<string, string>
   assert.deepEqual(diffConf([{ name: 'constructor', args: ['z'] }], null, {}), { file: true, live: [], restart: [] })
