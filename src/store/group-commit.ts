@@ -91,9 +91,7 @@ export function makeGroupCommit(connection: Connection, options: StoreOptions = 
   const runReads = async () => {
     if (reads.length === 0) return
     connection.exec('pragma query_only = 1')
-    await Promise.all(
-      reads.splice(0).map((job) => runTimed(connection, job, maxRunMs).then(job.resolve, job.reject)),
-    )
+    await Promise.all(reads.splice(0).map((job) => runTimed(connection, job, maxRunMs).then(job.resolve, job.reject)))
     connection.exec('pragma query_only = 0')
   }
   const run = async () => {

@@ -21,7 +21,12 @@ export const migrations: readonly Migration[] = [core]
 type VersionTable = { schema_version: { version: number; name: string } }
 
 const currentVersion = async (db: Kysely<VersionTable>): Promise<number> => {
-  const row = await db.selectFrom('schema_version').select('version').orderBy('version', 'desc').limit(1).executeTakeFirst()
+  const row = await db
+    .selectFrom('schema_version')
+    .select('version')
+    .orderBy('version', 'desc')
+    .limit(1)
+    .executeTakeFirst()
   return row?.version ?? 0
 }
 

@@ -86,10 +86,3 @@ export async function addReserved(tx: Tx, nodeId: string, deltaMb: number): Prom
   if (reserved_mb < 0) throw new Error(`node ${nodeId}: less than nothing reserved (${reserved_mb} MiB)`)
   return reserved_mb
 }
-
-/** Those that are there, in no order. */
-export async function findNodes(tx: Tx, ids: readonly string[]): Promise<Node[]> {
-  if (ids.length === 0) return []
-  const rows = await tx.selectFrom('nodes').selectAll().where('id', 'in', ids).execute()
-  return rows.map(toNode)
-}

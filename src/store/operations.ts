@@ -17,6 +17,8 @@ const list = 'operations'
 
 /** Spelled out, not bound: a partial index is used only where the planner sees its condition. */
 const isOpen = sql<boolean>`status in ('pending', 'running')`
+const isUnfinishedDelete = sql<boolean>`kind in ('delete', 'user-delete', 'session-end')
+  and status not in ('succeeded', 'cancelled')`
 
 const toOperation = (row: Selectable<Database['operations']>): Operation => ({
   ...fromRow(row),
@@ -61,11 +63,7 @@ export async function findOperation(tx: Tx, id: string): Promise<OperationWithSt
 export type OperationFilter = { tenantId?: string; instanceId?: string; status?: OperationStatus }
 
 /** Newest first. @throws BadCursor */
-export async function listOperations(
-  tx: Tx,
-  filter: OperationFilter,
-  page: Page,
-): Promise<Listed<OperationWithSteps>> {
+export async function listOperations(tx: Tx, filter: OperationFilter, page: Page): Promise<Listed<OperationWithSteps>> {
   const { tenantId, instanceId, status } = filter
   let query = tx.selectFrom('operations').selectAll()
   if (instanceId !== undefined) query = query.where('instance_id', '=', instanceId)
@@ -93,18 +91,17 @@ export async function openOperations(tx: Tx, instanceId: string): Promise<Operat
 }
 
 /**
- * Every operation that asked for the end of an instance or of one of its users, however it went: that is final, so a
- * failed one goes on as a delete. Oldest first.
+ * What of an instance was asked to end and has not: itself (no userId) or a user of it. A delete is final, so a failed
+ * one counts too, until it is retried and succeeds.
  */
-export async function deletesOfInstance(tx: Tx, instanceId: string): Promise<Operation[]> {
+export async function deletesOfInstance(tx: Tx, instanceId: string): Promise<Pick<Operation, 'userId'>[]> {
   const rows = await tx
     .selectFrom('operations')
-    .selectAll()
+    .select('user_id')
     .where('instance_id', '=', instanceId)
-    .where('kind', 'in', ['delete', 'user-delete', 'session-end'])
-    .orderBy('id')
+    .where(isUnfinishedDelete)
     .execute()
-  return rows.map(toOperation)
+  return rows.map(fromRow)
 }
 
 /** The instance is another tenant's now (null: nobody's), and so is what was done to it. */
@@ -148,16 +145,4 @@ export async function saveSteps(tx: Tx, operationId: string, steps: readonly Ope
       })),
     )
     .execute()
-}
-
-/** Everything of an instance that was asked to end, itself (no userId) or a user of it: a delete is final, however it went. */
-export async function deletesOfInstance(tx: Tx, instanceId: string): Promise<Pick<Operation, 'userId'>[]> {
-  const rows = await tx
-    .selectFrom('operations')
-    .select('user_id')
-    .where('instance_id', '=', instanceId)
-    .where('kind', 'in', ['delete', 'user-delete', 'session-end'])
-    .where('status', '!=', 'cancelled')
-    .execute()
-  return rows.map((row) => ({ userId: row.user_id }))
 }

@@ -43,10 +43,7 @@ export async function allocatePort(
   const start = node.next_port >= min && node.next_port <= max ? node.next_port : min
   const port = (await firstFree(tx, nodeId, start, max)) ?? (await firstFree(tx, nodeId, min, start - 1))
   if (port === undefined) return undefined
-  await tx
-    .insertInto('ports')
-    .values({ node_id: nodeId, port, server_id: serverId, free_after: null })
-    .execute()
+  await tx.insertInto('ports').values({ node_id: nodeId, port, server_id: serverId, free_after: null }).execute()
   await tx
     .updateTable('nodes')
     .set({ next_port: port === max ? min : port + 1 })

@@ -76,9 +76,3 @@ export async function serversToRenew(tx: Tx, before: Timestamp, limit: number): 
     .execute()
   return rows.map(toServer)
 }
-
-/** Ids of all servers that belong on the node, each with its instance's: what else lies there is a stray. */
-export async function serversOfNode(tx: Tx, nodeId: string): Promise<Pick<Server, 'id' | 'instanceId'>[]> {
-  const rows = await tx.selectFrom('servers').select(['id', 'instance_id']).where('node_id', '=', nodeId).execute()
-  return rows.map((row) => ({ id: row.id, instanceId: row.instance_id }))
-}

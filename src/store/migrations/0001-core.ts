@@ -151,6 +151,12 @@ const indexes: Index[] = [
     columns: ['instance_id', 'id'],
     where: sql<boolean>`status in ('pending', 'running')`,
   },
+  {
+    name: 'operations_unfinished_delete',
+    on: 'operations',
+    columns: ['instance_id', 'user_id'],
+    where: sql<boolean>`kind in ('delete', 'user-delete', 'session-end') and status not in ('succeeded', 'cancelled')`,
+  },
   { name: 'api_keys_hash', on: 'api_keys', columns: ['key_hash'], unique: true },
   { name: 'api_keys_tenant', on: 'api_keys', columns: ['tenant_id'] },
   { name: 'idempotency_age', on: 'idempotency', columns: ['created_at'] },
