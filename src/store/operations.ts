@@ -146,3 +146,15 @@ export async function saveSteps(tx: Tx, operationId: string, steps: readonly Ope
     )
     .execute()
 }
+
+/** The instance whose operations ever did something on the server, also when both are gone. A rare question: it scans. */
+export async function instanceOfServer(tx: Tx, serverId: string): Promise<string | undefined> {
+  const row = await tx
+    .selectFrom('operation_steps')
+    .innerJoin('operations', 'operations.id', 'operation_steps.operation_id')
+    .select('operations.instance_id')
+    .where('operation_steps.server_id', '=', serverId)
+    .limit(1)
+    .executeTakeFirst()
+  return row?.instance_id
+}

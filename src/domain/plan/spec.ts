@@ -26,13 +26,13 @@ export type InstanceSpec = {
   everActive: boolean
   servers: ServerSpec[]
   /** What a person accepted for this operation, see docs on recovery. */
-  accept: { data: 'rdb' | null }
+  accept: { data: 'rdb' | 'empty' | null }
 }
 
 /** What lies in a server's data directory, judged before any start. */
 export type DataState =
   | { kind: 'empty' }
-  | { kind: 'aof'; /** Engine version that wrote it last, where known. */ writtenBy: string | null }
+  | { kind: 'aof' /** Engine version that wrote it last, where known. */; writtenBy: string | null }
   | { kind: 'rdb-only'; writtenBy: string | null }
   | { kind: 'unsafe'; reason: string }
 

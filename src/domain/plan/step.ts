@@ -8,7 +8,10 @@ import type { ServerHandle } from './spec.ts'
 export const stepKinds = ['write-files', 'start', 'configure', 'set-users', 'stop', 'remove'] as const
 export type StepKind = (typeof stepKinds)[number]
 
-type StepBase = { nodeId: string; server: ServerHandle; timeoutMs: number }
+/** What write-files can write; `modes` closes what is open to others. */
+export type FilePart = 'conf' | 'acl' | 'tls' | 'modes'
+
+export type StepBase = { nodeId: string; server: ServerHandle; timeoutMs: number }
 
 /** Plain data and idempotent: safe to repeat, safe to be killed in. */
 export type Step = StepBase &
@@ -17,7 +20,7 @@ export type Step = StepBase &
         /** Writes conf, tls and, where no process runs, the aclfile. Each file appears whole or not at all. */
         kind: 'write-files'
         plan: ServerPlan
-        parts: ('conf' | 'acl' | 'tls' | 'modes')[]
+        parts: FilePart[]
       }
     | {
         /** Starts the process; safe to call when it runs. Returns once it answers or the time is up. */
@@ -38,3 +41,6 @@ export type Plan =
   | { state: 'steps'; steps: Step[] }
   /** Nothing that may be done now is safe. `wait`: it may pass by itself. */
   | { state: 'blocked'; cause: Cause; wait: boolean }
+
+export const blocked = (cause: Cause, wait = false): Plan => ({ state: 'blocked', cause, wait })
+export const converged: Plan = { state: 'converged' }

@@ -1,0 +1,145 @@
+/** One attempt at an instance's desired state: observe, plan, execute, and again until the plan is empty. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Cause } from '../../domain/model/common.ts'
+import { plan } from '../../domain/plan/plan.ts'
+import type { InstanceObservation, InstanceSpec } from '../../domain/plan/spec.ts'
+import type { Plan, Step } from '../../domain/plan/step.ts'
+import type { NodeAgent } from '../../domain/ports/node-agent.ts'
+
+/** More rounds than any change needs: past it, something undoes what we do. */
+const maxRounds = 15
+/** States that end by themselves however long they take: a large data set loads for minutes. */
+const patient: ReadonlySet<string> = new Set(['loading', 'aof-rewrite'])
+
+export type AttemptDeps = {
+  agent: (nodeId: string) => NodeAgent
+  /** Bounds how many instances are worked on at once; never held while waiting. */
+  slot: <T>(work: () => Promise<T>) => Promise<T>
+  failpoint: (name: string) => void
+  timeoutMs: number
+}
+
+export type Look = { spec: InstanceSpec; observed: InstanceObservation; next: Plan }
+
+export type AttemptResult =
+  | { state: 'converged'; look: Look }
+  | { state: 'failed'; cause: Cause; users: Record<string, string>; look: Look | null }
+  /** The rows changed meanwhile: load them again. */
+  | { state: 'stale' }
+
+/** Observes every server of the spec, side by side, and plans. */
+export async function look(deps: AttemptDeps, spec: InstanceSpec, signal: AbortSignal): Promise<Look> {
+  const seen = await Promise.all(
+    spec.servers.map(async (server) => {
+      const observation = await deps.agent(server.nodeId).observe(server.handle, server.plan, signal)
+      return [server.handle.id, observation] as const
+    }),
+  )
+  const observed = { servers: Object.fromEntries(seen) }
+  return { spec, observed, next: plan(spec, observed) }
+}
+
+/**
+ * @param stale asked between rounds: whether the rows the spec was made from have changed
+ * @param begin reports a step's begin; what it returns reports its end
+ */
+export async function attempt(
+  deps: AttemptDeps,
+  spec: InstanceSpec,
+  stale: () => boolean,
+  begin: (step: Step) => (error: string | null) => void,
+  signal: AbortSignal,
+): Promise<AttemptResult> {
+  const waitUntil = Date.now() + deps.timeoutMs
+  let pauseMs = 10
+  for (let round = 0; round < maxRounds; ) {
+    signal.throwIfAborted()
+    if (stale()) return { state: 'stale' }
+    const turn = await deps.slot(() => oneRound(deps, spec, begin, signal))
+    if (turn.failure) return { state: 'failed', ...turn.failure, look: turn.look }
+    const { next } = turn.look
+    if (next.state === 'converged') return { state: 'converged', look: turn.look }
+    if (next.state === 'steps') {
+      round += 1
+      pauseMs = 10
+      continue
+    }
+    const expired = !patient.has(next.cause.code) && Date.now() > waitUntil
+    if (!next.wait || expired) return { state: 'failed', cause: next.cause, users: {}, look: turn.look }
+    await delay(pauseMs, undefined, { signal })
+    pauseMs = Math.min(pauseMs * 2, 1_000)
+  }
+  const cause = {
+    code: 'does-not-converge',
+    message: 'something keeps undoing what the platform does',
+    remedy: 'look at the steps of this operation, and for another program that changes the same server',
+  }
+  return { state: 'failed', cause, users: {}, look: null }
+}
+
+type Turn = { look: Look; failure: { cause: Cause; users: Record<string, string> } | null }
+
+async function oneRound(
+  deps: AttemptDeps,
+  spec: InstanceSpec,
+  begin: (step: Step) => (error: string | null) => void,
+  signal: AbortSignal,
+): Promise<Turn> {
+  const now = await look(deps, spec, signal)
+  if (now.next.state !== 'steps') return { look: now, failure: null }
+  for (const step of now.next.steps) {
+    const end = begin(step)
+    try {
+      deps.failpoint(`before:${step.kind}`)
+      await executeStep(deps, step, signal)
+      deps.failpoint(`after:${step.kind}`)
+      end(null)
+    } catch (error) {
+      signal.throwIfAborted()
+      const failure = failureOf(error, step)
+      end(failure.cause.message)
+      return { look: now, failure }
+    }
+  }
+  return { look: now, failure: null }
+}
+
+/** A step ends in time, or beats: every beat gives it its whole time again. */
+async function executeStep(deps: AttemptDeps, step: Step, signal: AbortSignal): Promise<void> {
+  const overdue = new AbortController()
+  const expire = () => overdue.abort(new StepTimeout(step))
+  let timer = setTimeout(expire, step.timeoutMs)
+  try {
+    await deps.agent(step.nodeId).execute(step, AbortSignal.any([signal, overdue.signal]), () => {
+      clearTimeout(timer)
+      timer = setTimeout(expire, step.timeoutMs)
+    })
+    overdue.signal.throwIfAborted()
+  } catch (error) {
+    throw overdue.signal.aborted ? overdue.signal.reason : error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+class StepTimeout extends Error {
+  readonly code = 'step-timeout'
+  constructor(step: Step) {
+    super(`${step.kind} did not end within ${step.timeoutMs / 1000} s`)
+  }
+}
+
+/** What an agent throws: `code`, a message for people, and for set-users the reason of each user that failed. */
+type StepFailure = { code?: unknown; message?: unknown; remedy?: unknown; users?: unknown }
+
+function failureOf(error: unknown, step: Step): { cause: Cause; users: Record<string, string> } {
+  const { code, message, remedy, users } = (error ?? {}) as StepFailure
+  return {
+    cause: {
+      code: typeof code === 'string' ? code : 'step-failed',
+      message: `${step.kind}: ${typeof message === 'string' ? message : 'failed without a reason'}`,
+      ...(typeof remedy === 'string' ? { remedy } : {}),
+    },
+    users: typeof users === 'object' && users !== null ? (users as Record<string, string>) : {},
+  }
+}

@@ -1,0 +1,46 @@
+/** The write that begins a run: statuses, the operations' attempts, and certificates that are due. */
+import { transition } from '../../domain/lifecycle.ts'
+import type { Certificate } from '../../domain/model/server.ts'
+import { updateInstance } from '../../store/instances.ts'
+import { updateOperation } from '../../store/operations.ts'
+import { deleteSecrets, insertSecrets } from '../../store/secrets.ts'
+import { updateServer } from '../../store/servers.ts'
+import type { Tx } from '../../store/store.ts'
+import { updateUser } from '../../store/users.ts'
+import type { IssuedFor } from '../certificates.ts'
+import type { Loaded } from './load.ts'
+
+/** Marks what is worked on. Attempts are counted on each open operation. */
+export async function beginRun(tx: Tx, loaded: Loaded, certificates: IssuedFor[], now: string): Promise<void> {
+  const { instance, open } = loaded
+  for (const operation of open)
+    await updateOperation(tx, operation.id, {
+      status: 'running',
+      attempts: operation.attempts + 1,
+      startedAt: operation.startedAt ?? now,
+      updatedAt: now,
+    })
+  const status = transition(instance.status, loaded.doomed ? 'delete' : 'begin')
+  const ownChange = loaded.doomed || open.some((operation) => operation.userId === null)
+  if (ownChange && status !== instance.status)
+    await updateInstance(tx, instance.id, { status, statusMessage: null, updatedAt: now })
+  for (const user of loaded.users) {
+    const asked = user.status === 'pending' || open.some((operation) => operation.userId === user.id)
+    if (!asked || user.status === 'provisioning' || loaded.doomedUsers.has(user.id)) continue
+    await updateUser(tx, user.id, {
+      status: transition(user.status, 'begin'),
+      statusMessage: null,
+      updatedAt: now,
+    })
+  }
+  for (const issued of certificates) await storeCertificate(tx, issued, now)
+}
+
+/** A renewal replaces certificate and key in one write; the old key's secret goes with it. */
+async function storeCertificate(tx: Tx, issued: IssuedFor, now: string): Promise<void> {
+  const { server, secretId, sealed } = issued
+  await insertSecrets(tx, [{ id: secretId, ...sealed, createdAt: now }])
+  const certificate: Certificate = { ...issued.certificate, keySecretId: secretId }
+  await updateServer(tx, server.id, { certificate })
+  if (server.certificate) await deleteSecrets(tx, [server.certificate.keySecretId])
+}

@@ -1,0 +1,20 @@
+import pino from 'pino'
+import type { Settings } from './setting-table.ts'
+
+/** Fields that never reach the log, wherever they stand in what is logged: redacted by construction, not by care. */
+const secretKeys = ['password', 'key', 'authorization', 'secret', 'token', 'keyPem', 'plain']
+const redact = secretKeys.flatMap((name) => [name, `*.${name}`, `*.*.${name}`, `*.*.*.${name}`])
+
+/** The platform's log: JSON lines, in a 0600 file or on stderr. */
+export const makeLog = (settings: Pick<Settings, 'logLevel' | 'logFile'>): pino.Logger =>
+  pino(
+    {
+      level: settings.logLevel,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      redact: { paths: [...redact, 'req.headers', 'res.headers'], censor: '[redacted]' },
+    },
+    pino.destination(
+      settings.logFile === 'stderr' ? { dest: 2, sync: true } : { dest: settings.logFile, mode: 0o600, sync: true },
+    ),
+  )
