@@ -91,7 +91,7 @@ ensure_valkey() {
 # --- what the tests use besides ---
 # Each part is a script of its own that says what is missing. Without one the tests that need it are skipped loudly; CI refuses.
 ensure_parts() {
-  for part in valkey-newer python; do
+  for part in openssl valkey-newer python; do
     sh "$root/scripts/parts/$part.sh" && continue
     [ "${CI:-}" != true ] || die "the test part $part is missing, and CI=true skips nothing."
     say "the test part $part is missing: the tests that need it will be skipped."

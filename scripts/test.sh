@@ -94,9 +94,12 @@ if [ -z "$only" ]; then
   stage 'format (biome)' biome format .
   stage 'unused code (knip)' knip
 fi
-test_stage unit '--test-isolation=none --test-timeout=120000' src
-test_stage integration '--test-concurrency=2 --test-timeout=300000' test/integration
-test_stage 'faults and end to end' '--test-concurrency=2 --test-timeout=600000' test/faults test/e2e
+# Pure functions share one process; what starts servers has one of its own for each file. Either is ended where it hangs.
+export VALKEEP_TEST_FILE_TIMEOUT_MS=300000
+bounded="--test-timeout=$VALKEEP_TEST_FILE_TIMEOUT_MS --import=./scripts/file-timeout.js"
+test_stage unit "--test-isolation=none $bounded" src
+test_stage integration "--test-concurrency=2 $bounded" test/integration
+test_stage 'faults and end to end' "--test-concurrency=2 $bounded" test/faults test/e2e
 echo
 [ -s "$work/sums" ] || { echo "no test file matches: $only" >&2; exit 1; }
 summary
