@@ -12,7 +12,13 @@ export type Actor = {
   scopes: readonly Scope[]
 }
 
-export type Context = { actor: Actor; requestId: string | null; now: Timestamp }
+export type Context = {
+  actor: Actor
+  requestId: string | null
+  now: Timestamp
+  /** Revisions that the caller's change is based on (`If-Match`); null: any. */
+  ifMatch: readonly number[] | null
+}
 
 /** What a use case leaves behind when its transaction commits. */
 export type Outcome<T> = {

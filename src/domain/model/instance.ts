@@ -65,6 +65,15 @@ export type PatchInstance = z.infer<typeof patchInstanceBody>
 export const reassignTenantBody = z.strictObject({ tenant_id: idSchema('tenant').nullable() }).meta({ id: 'ReassignTenant' })
 export type ReassignTenant = z.infer<typeof reassignTenantBody>
 
+export const retryInstanceBody = z
+  .strictObject({
+    accept_data: z.enum(['rdb', 'empty']).optional().meta({
+      description: 'Start on less than there was: from the last snapshot though the append-only file is gone, or empty',
+    }),
+  })
+  .meta({ id: 'RetryInstance' })
+export type RetryInstance = z.infer<typeof retryInstanceBody>
+
 export const instanceView = z
   .object({
     id: idSchema('instance'),
