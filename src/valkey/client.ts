@@ -46,7 +46,7 @@ export type ValkeyConnection = AsyncDisposable & {
  * Connects to one server and authenticates. Nothing is queued while there is no connection, and a broken one stays
  * broken: the caller observes again and connects anew.
  * @throws ValkeyUnreachable, ValkeyTimeout, ValkeyRefused (name or password), ValkeyUntrusted (certificate),
- *   ValkeyReplyError (for example `ERR max number of clients reached`)
+ *   ValkeyReplyError (for one `ERR max number of clients reached`, where that is read before the connection breaks)
  */
 export async function connect({ socket, username, password, timeoutMs }: ConnectOptions): Promise<ValkeyConnection> {
   // Imported here: 150 ms that a command which talks to no server need not pay.

@@ -1,6 +1,6 @@
 const HIDDEN = '[…]'
 
-/** Commands whose second word is a subcommand and no secret. */
+/** Commands whose second word, in capitals as we write them, is a subcommand and no secret. */
 const containers = new Set(['ACL', 'CLIENT', 'CLUSTER', 'COMMAND', 'CONFIG', 'LATENCY', 'MEMORY', 'SCRIPT'])
 
 /**
@@ -13,7 +13,7 @@ export function redactReply(
   args: readonly (string | Buffer)[],
   reveal: readonly string[] = [],
 ): string {
-  const first = containers.has(String(args[0]).toUpperCase()) ? 2 : 1
+  const first = containers.has(String(args[0])) && /^[A-Z]+$/.test(String(args[1])) ? 2 : 1
   const hidden = args
     .slice(first)
     .map((arg) => (typeof arg === 'string' ? arg : arg.toString('latin1')))
