@@ -1,44 +1,14 @@
-/** The valkey-server binary: where it is, and which version. */
-import { execFile } from 'node:child_process'
+/** Finding the engine that new instances get. */
 import { access, constants, stat } from 'node:fs/promises'
 import { basename, delimiter, isAbsolute, join, resolve } from 'node:path'
-import { promisify } from 'node:util'
-import { engineAtLeast } from '../../domain/conf/engine-version.ts'
-import { StepError } from '../../domain/plan/step-error.ts'
-import type { Engine } from '../../domain/server-plan.ts'
+import { engineAtLeast } from '../domain/conf/engine-version.ts'
+import { StepError } from '../domain/plan/step-error.ts'
+import type { Engine } from '../domain/server-plan.ts'
+import { askVersion } from '../runtime/process/binary-version.ts'
 
-const run = promisify(execFile)
 const oldest = '8.0'
 const remedy =
   'install Valkey 8.0 or newer (Debian 12: apt-get install -t bookworm-backports valkey; elsewhere: dnf, apk or brew install valkey), or set VALKEY_SERVER to a valkey-server'
-
-/**
- * What a binary says with --version.
- * @returns null where it is missing, cannot be run, or is no valkey-server
- */
-async function askVersion(binary: string): Promise<string | null> {
-  try {
-    const { stdout } = await run(binary, ['--version'], { timeout: 5_000, env: {} })
-    return /^Valkey server v=(\d+\.\d+\.\d+\S*)/m.exec(stdout)?.[1] ?? null
-  } catch {
-    return null
-  }
-}
-
-/** Version of a binary, asked again only when the file has changed: a package upgrade under our feet is seen. */
-export function makeBinaryVersion(): (binary: string) => Promise<string | null> {
-  const known = new Map<string, { mark: string; version: Promise<string | null> }>()
-  return async (binary) => {
-    const file = await stat(binary).catch(() => undefined)
-    if (!file) return null
-    const mark = `${file.ino} ${file.mtimeMs} ${file.size}`
-    const last = known.get(binary)
-    if (last?.mark === mark) return last.version
-    const version = askVersion(binary)
-    known.set(binary, { mark, version })
-    return version
-  }
-}
 
 /**
  * The engine that new instances get.
