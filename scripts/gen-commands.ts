@@ -51,7 +51,8 @@ function rowsOf(reply: CommandReply, docs: Docs): Row[] {
     arity,
     categories: [...categories].map((category) => category.slice(1)),
     noAuth: [...flags].includes('no_auth'),
-    keys: [...new Set(specs.map(compactSpec))].join(';'),
+    // channels of sharded publish and subscribe are routed like keys, and are none
+    keys: [...new Set(specs.filter(({ flags }) => ![...flags].includes('not_key')).map(compactSpec))].join(';'),
   }
   return [row, ...subcommands.flatMap((sub) => rowsOf(sub, docs.subcommands?.[sub[0]] ?? docs))]
 }

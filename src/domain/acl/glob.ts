@@ -55,6 +55,7 @@ function accepts(token: Token, code: number): boolean {
  * @param glob without its sigil
  */
 export function globMatches(glob: string, text: string): boolean {
+  if (text === '') return glob === '' // stringmatchlen looks at no star before it has seen a byte
   let reached = new Set([0])
   const parts = tokens(glob)
   const skipStars = (places: Set<number>): Set<number> => {
@@ -74,6 +75,8 @@ export function globMatches(glob: string, text: string): boolean {
   return reached.has(parts.length)
 }
 
+const CANDIDATES = ['valkeep-probe', 'probe', '0', 'Z', '~', '']
+
 /** A short printable text that a glob matches; undefined where there is none (`[]`). */
 export function sampleInside(glob: string): string | undefined {
   let sample = ''
@@ -85,11 +88,10 @@ export function sampleInside(glob: string): string | undefined {
     if (printable === undefined) return undefined
     sample += String.fromCharCode(printable)
   }
-  return sample
+  return sample === '' && glob !== '' ? CANDIDATES[0] : sample
 }
 
 /** A text that none of the globs match; undefined where none of some candidates escapes them (`*`). */
 export function sampleOutside(globs: readonly string[]): string | undefined {
-  const candidates = ['valkeep-probe', 'probe', '0', 'Z', '~', '']
-  return candidates.find((candidate) => !globs.some((glob) => globMatches(glob, candidate)))
+  return CANDIDATES.find((candidate) => !globs.some((glob) => globMatches(glob, candidate)))
 }

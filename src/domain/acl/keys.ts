@@ -25,10 +25,10 @@ function checkText(value: string, example: string): PatternError | undefined {
   if (value.length > MAX_PATTERN_LENGTH) {
     return refuse('too_long', `a pattern has at most ${MAX_PATTERN_LENGTH} characters`)
   }
-  if (/[ \t]/.test(value)) return refuse('several_patterns', 'exactly one pattern is accepted, without spaces')
-  if (!/^[\x21-\x7e]+$/.test(value)) {
+  if (!/^[\x20-\x7e]+$/.test(value)) {
     return refuse('not_printable', 'a pattern is printable ASCII; write ? for any other byte')
   }
+  if (value.includes(' ')) return refuse('several_patterns', 'exactly one pattern is accepted, without spaces')
   if ((value.match(/\*/g)?.length ?? 0) > MAX_PATTERN_STARS) {
     return refuse('too_many_stars', `a pattern has at most ${MAX_PATTERN_STARS} stars`)
   }
