@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  harmfulChanges,
   type InstanceSettings,
   instanceSettingsSchema,
   settings,
@@ -90,4 +91,11 @@ test('a setting of a newer engine is named as unsupported and not rendered for a
     ['hz'],
   )
   assert.equal(settingsToDirectives(given, '9.1.2').length, 2)
+})
+
+test('the number of databases only grows', () => {
+  assert.deepEqual(harmfulChanges({ databases: 32 }, { databases: 31 }), ['databases'])
+  assert.deepEqual(harmfulChanges({ databases: 32 }, {}), ['databases'])
+  assert.deepEqual(harmfulChanges({}, { databases: 16 }), [])
+  assert.deepEqual(harmfulChanges({ databases: 16, hz: 20 }, { databases: 17, hz: 10 }), [])
 })

@@ -157,8 +157,9 @@ export const settings = {
   hz: integer('hz', [1, 500], 10, { about: 'Background rounds per second' }),
   activerehashing: flag('activerehashing', true, 'Rehash in idle moments'),
 
-  databases: integer('databases', [1, 1024], 16, {
-    about: 'Databases that SELECT knows. An engine does not load data of a database above the number',
+  // Only upwards: with fewer, 8.0.1 loads an AOF's keys of a missing database into another one, or refuses to start.
+  databases: integer('databases', [16, 1024], 16, {
+    about: 'Databases that SELECT knows; the number can only grow',
     change: 'restart',
   }),
   // 4 threads on one CPU: 43,000 SET/s became 3,600. So one thread unless somebody knows better.
@@ -185,6 +186,12 @@ export const instanceSettingsSchema = z
 /** Settings that an engine is too old for: what the API refuses before it is stored. */
 export function unsupportedSettings(given: InstanceSettings, version: string): SettingName[] {
   return settingNames.filter((name) => given[name] !== undefined && !engineAtLeast(version, settings[name].since))
+}
+
+/** Settings whose change from `before` to `after` would cost data: what the API refuses before it is stored. */
+export function harmfulChanges(before: InstanceSettings, after: InstanceSettings): SettingName[] {
+  const databases = (given: InstanceSettings): number => given.databases ?? settings.databases.fallback
+  return databases(after) < databases(before) ? ['databases'] : []
 }
 
 /**
