@@ -104,11 +104,6 @@ export async function deletesOfInstance(tx: Tx, instanceId: string): Promise<Pic
   return rows.map(fromRow)
 }
 
-/** The instance is another tenant's now (null: nobody's), and so is what was done to it. */
-export async function reassignOperations(tx: Tx, instanceId: string, tenantId: string | null): Promise<void> {
-  await tx.updateTable('operations').set({ tenant_id: tenantId }).where('instance_id', '=', instanceId).execute()
-}
-
 /** Ids of the instances that have operations which are not over. */
 export async function instancesWithOpenOperations(tx: Tx): Promise<string[]> {
   const rows = await tx.selectFrom('operations').select('instance_id').distinct().where(isOpen).execute()

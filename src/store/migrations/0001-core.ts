@@ -127,6 +127,8 @@ const indexes: Index[] = [
   { name: 'instances_alive', on: 'instances', columns: ['id'], where: alive },
   // With the memory, so that a tenant's usage is read from the index alone.
   { name: 'instances_tenant_alive', on: 'instances', columns: ['tenant_id', 'id', 'max_memory_mb'], where: alive },
+  // For the platform's metrics: counted from the index alone.
+  { name: 'instances_state', on: 'instances', columns: ['status', 'health'], where: alive },
   { name: 'instances_tenant', on: 'instances', columns: ['tenant_id'] },
   { name: 'instances_shard', on: 'instances', columns: ['shard_id'] },
   { name: 'servers_port', on: 'servers', columns: ['node_id', 'port'], unique: true },
@@ -144,6 +146,7 @@ const indexes: Index[] = [
   { name: 'operations_instance', on: 'operations', columns: ['instance_id', 'id'] },
   { name: 'operations_tenant', on: 'operations', columns: ['tenant_id', 'id'] },
   { name: 'operations_tenant_status', on: 'operations', columns: ['tenant_id', 'status', 'id'] },
+  { name: 'operations_state', on: 'operations', columns: ['status', 'kind'] },
   { name: 'operations_status', on: 'operations', columns: ['status', 'id'] },
   {
     name: 'operations_open',
