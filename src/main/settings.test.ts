@@ -70,7 +70,7 @@ test('an empty variable counts as not given', () => {
 
 test('every error at once, each with its source and what to do', () => {
   const found = errors(
-    { port: 'many' },
+    { port: 'many', host: '10.1.1.1' },
     { VALKEEP_ATTEMPTS: '0', VALKEEP_FIRST: 'maybe' },
     () => 'concurency: 4\nlog_level: loud\nport_min: 3.5\n',
   )
@@ -78,6 +78,7 @@ test('every error at once, each with its source and what to do', () => {
     ['attempts', 'VALKEEP_ATTEMPTS'],
     ['concurency', '/home/ada/.local/share/valkeep/config.yaml'],
     ['first', 'VALKEEP_FIRST'],
+    ['host', 'all settings together'],
     ['log_level', 'log_level in /home/ada/.local/share/valkeep/config.yaml'],
     ['port', '--port'],
     ['port_min', 'port_min in /home/ada/.local/share/valkeep/config.yaml'],

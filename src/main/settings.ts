@@ -31,7 +31,7 @@ export function loadSettings(sources: SettingSources): { ok: Settings } | { erro
   for (const [name] of table)
     settings[name] = early.has(name) ? early.get(name) : valueOf(name, sources, file, home, errors)
   settings['config'] = file?.path ?? null
-  if (errors.length === 0) errors.push(...contradictions(settings as Settings))
+  errors.push(...contradictions(settings as Partial<Settings>))
   return errors.length > 0 ? { errors } : { ok: settings as Settings }
 }
 
@@ -107,7 +107,7 @@ function valueOf(
   const result = setting.schema(z).safeParse(readText(setting, found, sources.machine))
   if (result.success) return result.data
   const message = result.error.issues.map((issue) => issue.message).join('; ')
-  const fix = `${setting.description[0]?.toLowerCase()}${setting.description.slice(1)} (default ${setting.defaultText})`
+  const fix = `expected: ${setting.description} (default ${setting.defaultText.replaceAll('`', '')})`
   errors.push({
     setting: setting.key ?? setting.flag,
     source: found.source,
@@ -167,26 +167,28 @@ function readText(setting: Setting, found: Found, machine: Machine): unknown {
 
 const loopback = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
 
-/** What is right alone and wrong together. */
-function contradictions(settings: Settings): SettingError[] {
+/** What is right alone and wrong together; settings that are wrong alone are undefined and left out. */
+function contradictions(settings: Partial<Settings>): SettingError[] {
   const errors: SettingError[] = []
   const add = (setting: string, message: string, fix: string) =>
     errors.push({ setting, source: 'all settings together', message, fix })
   const { host, port, tlsCertFile, tlsKeyFile, portMin, portMax } = settings
-  if ((tlsCertFile === null) !== (tlsKeyFile === null))
+  const tlsKnown = tlsCertFile !== undefined && tlsKeyFile !== undefined
+  if (tlsKnown && (tlsCertFile === null) !== (tlsKeyFile === null))
     add(
       'tls_cert_file',
       'a certificate needs its key, and a key its certificate',
       'give both tls_cert_file and tls_key_file, or neither',
     )
-  if (!loopback.test(host) && (tlsCertFile === null || tlsKeyFile === null))
+  if (tlsKnown && host !== undefined && !loopback.test(host) && (tlsCertFile === null || tlsKeyFile === null))
     add(
       'host',
       `${host} is not loopback, and the API is not served without TLS there`,
       'give tls_cert_file and tls_key_file, or listen on 127.0.0.1',
     )
+  if (portMin === undefined || portMax === undefined) return errors
   if (portMin > portMax) add('port_min', `${portMin} is above port_max ${portMax}`, 'swap them')
-  else if (port >= portMin && port <= portMax)
+  else if (port !== undefined && port >= portMin && port <= portMax)
     add('port', `${port} lies within the instances' ports ${portMin}-${portMax}`, 'choose a port outside of them')
   return errors
 }

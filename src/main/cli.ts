@@ -1,0 +1,116 @@
+/** Entry of the program `valkeep`; the one place of the CLI that reads argv and the environment. */
+import { readFileSync } from 'node:fs'
+import { homedir, tmpdir, totalmem } from 'node:os'
+import { run } from '@stricli/core'
+import { makeApp } from '../cli/app.ts'
+import type { Context, LocalPlatform, SettingFlag } from '../cli/context.ts'
+import { CliError, exitCodes } from '../cli/exit-code.ts'
+import { defaultHome, type Machine, type Setting, type Settings, settingTable } from './setting-table.ts'
+import { version } from './version.ts'
+
+const { env } = process
+
+/** A container's memory limit where there is one; without one cgroups say 0 or a number above the machine's. */
+function memoryMb(): number {
+  const limit = process.constrainedMemory()
+  return Math.floor((limit > 0 ? Math.min(limit, totalmem()) : totalmem()) / 2 ** 20)
+}
+
+const machine = (): Machine => ({
+  homeDir: homedir(),
+  cwd: process.cwd(),
+  uid: process.getuid?.() ?? 0,
+  memoryMb: memoryMb(),
+  env,
+})
+
+function readConfigFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function loadSettingsOrFail(flags: Readonly<Record<string, unknown>>): Promise<Settings> {
+  const { loadSettings } = await import('./settings.ts')
+  const result = loadSettings({ flags, machine: machine(), readConfigFile })
+  if ('ok' in result) return result.ok
+  const reasons = result.errors.map(({ setting, source, message, fix }) => `${setting} (${source}): ${message}. ${fix}`)
+  throw new CliError(exitCodes.usage, 'The settings are wrong', {
+    reasons,
+    next: 'Mend them all, then run this again.',
+  })
+}
+
+const local: LocalPlatform = {
+  async run(flags) {
+    const settings = await loadSettingsOrFail(flags)
+    const { runPlatform } = await import('./platform.ts')
+    await runPlatform(settings, { stdout: process.stdout, stderr: process.stderr })
+  },
+  settings: loadSettingsOrFail,
+  async stopAllServers(flags) {
+    const settings = await loadSettingsOrFail(flags)
+    const { stopAllServers } = await import('./platform.ts')
+    await stopAllServers(settings)
+  },
+}
+
+const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+
+function onSignal(handler: (signal: NodeJS.Signals) => void): () => void {
+  for (const signal of signals) process.on(signal, handler)
+  return () => {
+    for (const signal of signals) process.off(signal, handler)
+  }
+}
+
+/** An empty variable counts as not set. */
+const variable = (name: string) => env[name] || undefined
+
+function makeContext(): Context {
+  return {
+    process: { stdout: process.stdout, stderr: process.stderr, env: {} },
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    colour: Boolean(process.stdout.isTTY) && !variable('NO_COLOR') && env['TERM'] !== 'dumb',
+    defaults: {
+      home: variable('VALKEEP_HOME') ?? defaultHome(env, homedir()),
+      api: variable('VALKEEP_API'),
+      keyFile: variable('VALKEEP_KEY_FILE'),
+      caFile: variable('VALKEEP_CA_FILE'),
+      tenant: variable('VALKEEP_TENANT'),
+    },
+    childEnv: env,
+    tmpDir: tmpdir(),
+    local,
+    onSignal,
+  }
+}
+
+const settingFlags = (Object.entries(settingTable) as [string, Setting][]).map(
+  ([name, { kind, placeholder, description, defaultText, hidden }]): SettingFlag => ({
+    name,
+    kind: kind === 'boolean' ? 'boolean' : 'text',
+    placeholder: placeholder ?? 'VALUE',
+    description,
+    defaultText,
+    hidden: hidden ?? false,
+  }),
+)
+
+// A reader that has seen enough (`valkeep … | head`) is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(exitCodes.ok)
+})
+
+const context = makeContext()
+await run(makeApp(settingFlags, version), process.argv.slice(2), context)
+// Stricli's own codes are negative: what cannot be understood is a usage error, the rest a fault of ours.
+const code = Number(context.process.exitCode ?? exitCodes.ok)
+const usageCodes = [-4, -5]
+process.exitCode = code >= 0 ? code : usageCodes.includes(code) ? exitCodes.usage : exitCodes.failed
