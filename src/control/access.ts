@@ -1,11 +1,9 @@
 /** What an actor may see. Another tenant's things, deleted ones and those that never were are all the same: 404. */
-import type { Instance } from '../domain/model/instance.ts'
-import type { Operation } from '../domain/model/operation.ts'
 import type { Tenant } from '../domain/model/tenant.ts'
 import type { User } from '../domain/model/user.ts'
 import { Problem } from '../domain/problem.ts'
 import { findInstance, type NamedInstance } from '../store/instances.ts'
-import { findOperation } from '../store/operations.ts'
+import { findOperation, type OperationWithSteps } from '../store/operations.ts'
 import { findTenant } from '../store/tenants.ts'
 import { findUser } from '../store/users.ts'
 import type { Tx } from '../store/store.ts'
@@ -40,7 +38,7 @@ export async function userFor(db: Tx, actor: Actor, id: string): Promise<{ user:
 }
 
 /** Operations stay readable when what they changed is gone. @throws Problem not-found */
-export async function operationFor(db: Tx, actor: Actor, id: string): Promise<Operation> {
+export async function operationFor(db: Tx, actor: Actor, id: string): Promise<OperationWithSteps> {
   const operation = await findOperation(db, id)
   if (operation === undefined || !sees(actor, operation.tenantId)) throw notFound('operation')
   return operation

@@ -1,4 +1,4 @@
-import type { InstanceSettings } from '../domain/conf/settings.ts'
+import { harmfulChanges, type InstanceSettings } from '../domain/conf/settings.ts'
 import { nextStatus } from '../domain/lifecycle.ts'
 import type { Cause } from '../domain/model/common.ts'
 import type { DesiredState } from '../domain/model/instance.ts'
@@ -6,7 +6,7 @@ import type { Operation } from '../domain/model/operation.ts'
 import type { Sealed } from '../domain/ports/vault.ts'
 import { Problem } from '../domain/problem.ts'
 import { findInstance, updateInstance } from '../store/instances.ts'
-import { openOperations, updateOperation } from '../store/operations.ts'
+import { type OperationWithSteps, openOperations, updateOperation } from '../store/operations.ts'
 import { deleteSecrets, insertSecrets } from '../store/secrets.ts'
 import { findUser, updateUser } from '../store/users.ts'
 import type { Tx } from '../store/store.ts'
@@ -24,6 +24,9 @@ async function undoInstance(deps: ControlDeps, tx: Tx, context: Context, operati
   const undo = (operation.undo ?? {}) as InstanceUndo
   const instance = await findInstance(tx, operation.instanceId)
   if (instance === undefined) throw new Error(`open operation ${operation.id} of an instance without a row`)
+  const harmful = harmfulChanges(instance.settings, undo.settings ?? instance.settings)
+  if (harmful.length > 0)
+    throw new Problem('wrong-state', `${harmful.join(', ')} can only grow; it cannot be put back.`)
   if (undo.maxMemoryMb !== undefined) await resize(tx, deps, instance, undo.maxMemoryMb)
   await updateInstance(tx, instance.id, { ...undo, generation: instance.generation + 1, updatedAt: context.now })
 }
@@ -78,7 +81,7 @@ async function apply(deps: ControlDeps, tx: Tx, context: Context, operation: Ope
  * a create leaves its target failed.
  */
 export const makeCancelOperation =
-  (deps: ControlDeps): UseCase<{ id: string }, Operation> =>
+  (deps: ControlDeps): UseCase<{ id: string }, OperationWithSteps> =>
   async (tx, context, { id }) => {
     const operation = await operationFor(tx, context.actor, id)
     checkRevision(context, operation)

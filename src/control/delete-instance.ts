@@ -1,5 +1,4 @@
 import { transition } from '../domain/lifecycle.ts'
-import type { Instance } from '../domain/model/instance.ts'
 import { Problem } from '../domain/problem.ts'
 import { updateInstance, type NamedInstance } from '../store/instances.ts'
 import { checkRevision, instanceFor, refuseDoomed } from './access.ts'

@@ -1,4 +1,4 @@
-import { type InstanceSettings, unsupportedSettings } from '../domain/conf/settings.ts'
+import { harmfulChanges, type InstanceSettings, unsupportedSettings } from '../domain/conf/settings.ts'
 import type { Instance, PatchInstance } from '../domain/model/instance.ts'
 import { Problem } from '../domain/problem.ts'
 import { updateInstance, type NamedInstance } from '../store/instances.ts'
@@ -18,13 +18,20 @@ export async function resize(tx: Tx, deps: ControlDeps, instance: Instance, maxM
   await reserveMore(tx, deps.overcommit, instance.id, deltaMb)
 }
 
-/** @throws Problem invalid naming each setting that the instance's engine does not know */
-function checkSupported(settings: InstanceSettings, engineVersion: string): void {
-  const errors = unsupportedSettings(settings, engineVersion).map((name) => ({
+/** @throws Problem invalid naming each setting that the engine does not know, or whose change would cost data */
+function checkSettings(instance: Instance, given: InstanceSettings): void {
+  const { engineVersion, settings } = instance
+  const unknown = unsupportedSettings(given, engineVersion).map((name) => ({
     pointer: `/settings/${name}`,
     code: 'too_new',
     detail: `Valkey ${engineVersion} does not know it`,
   }))
+  const harmful = harmfulChanges(settings, { ...settings, ...given }).map((name) => ({
+    pointer: `/settings/${name}`,
+    code: 'would_lose_data',
+    detail: 'it can only grow: keys beyond it would be lost',
+  }))
+  const errors = [...unknown, ...harmful]
   if (errors.length > 0) throw new Problem('invalid', `${errors[0]?.pointer}: ${errors[0]?.detail}`, { errors })
 }
 
@@ -38,7 +45,7 @@ export const makePatchInstance =
     const instance = await instanceFor(tx, context.actor, id)
     checkRevision(context, instance)
     refuseDoomed('instance', instance)
-    checkSupported(body.settings ?? {}, instance.engineVersion)
+    checkSettings(instance, body.settings ?? {})
     const audit = { action: 'instance.update', target: id, detail: { ...body } }
     const protection = body.deletion_protection ?? instance.deletionProtection
     if (body.max_memory_mb === undefined && body.settings === undefined) {

@@ -1,7 +1,7 @@
-import type { Instance, ReassignTenant } from '../domain/model/instance.ts'
+import type { ReassignTenant } from '../domain/model/instance.ts'
 import { Problem } from '../domain/problem.ts'
 import { updateInstance, type NamedInstance } from '../store/instances.ts'
-import { reassignOperations } from '../store/operations.ts'
+import { moveOperations } from '../store/operation-history.ts'
 import { findTenant } from '../store/tenants.ts'
 import { checkRevision, instanceFor, refuseDoomed } from './access.ts'
 import { checkLimits } from './capacity.ts'
@@ -30,6 +30,6 @@ export const makeReassignTenant =
     }
     await checkNameFree(tx, to, instance.name)
     await updateInstance(tx, id, { tenantId: to, updatedAt: context.now })
-    await reassignOperations(tx, id, to)
+    await moveOperations(tx, id, to)
     return { result: await instanceFor(tx, context.actor, id), audit }
   }

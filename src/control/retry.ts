@@ -1,5 +1,5 @@
 import { transition } from '../domain/lifecycle.ts'
-import type { Instance, RetryInstance } from '../domain/model/instance.ts'
+import type { RetryInstance } from '../domain/model/instance.ts'
 import type { OperationKind } from '../domain/model/operation.ts'
 import type { User } from '../domain/model/user.ts'
 import { Problem } from '../domain/problem.ts'

@@ -23,3 +23,12 @@ export async function lastKindEnded(
     .executeTakeFirst()
   return row?.kind as OperationKind | undefined
 }
+
+/** An instance's operations, old ones too, go with it to another tenant (null: to none). */
+export async function moveOperations(tx: Tx, instanceId: string, tenantId: string | null): Promise<void> {
+  await tx
+    .updateTable('operations')
+    .set((e) => ({ tenant_id: tenantId, revision: e('revision', '+', 1) }))
+    .where('instance_id', '=', instanceId)
+    .execute()
+}

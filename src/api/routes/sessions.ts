@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { operationFor } from '../../control/access.ts'
+import { makeCreateSession } from '../../control/create-session.ts'
+import { idSchema, timestampSchema } from '../../domain/model/common.ts'
+import { createSessionBody, type User } from '../../domain/model/user.ts'
+import { Problem } from '../../domain/problem.ts'
+import type { Change } from '../answer.ts'
+import { actorOf } from '../authenticate.ts'
+import type { Api, RouteDeps } from '../deps.ts'
+import { idParams, routeSchema } from '../schema.ts'
+
+/** Longer than three attempts take when nothing hangs. */
+const waitMs = 60_000
+
+const sessionView = z
+  .object({
+    id: idSchema('user'),
+    valkey_instance_id: idSchema('instance'),
+    username: z.string(),
+    password: z.string().optional().meta({ description: 'Shown in this answer only' }),
+    privileges: z.array(z.string()),
+    expires_at: timestampSchema,
+    operation_id: idSchema('operation').optional(),
+    secret_already_shown: z.literal(true).optional().meta({ description: 'A replayed answer, without its secret' }),
+  })
+  .meta({ id: 'Session', description: 'A short-lived user: DELETE /valkey-users/{id} ends it before its time' })
+
+const presentSession = (user: User) => ({
+  id: user.id,
+  valkey_instance_id: user.instanceId,
+  username: user.username,
+  privileges: user.privileges,
+  expires_at: user.expiresAt,
+})
+
+/** POST /valkey-instances/{id}/sessions */
+export function sessionRoute(app: Api, deps: RouteDeps, change: Change): void {
+  const useCase = makeCreateSession(deps.control)
+
+  /** The password is of use only once the server knows the user. */
+  async function served(request: Parameters<typeof actorOf>[0], operationId: string): Promise<void> {
+    const gone = new AbortController()
+    request.raw.socket.once('close', () => gone.abort())
+    await deps.driver.settled(operationId, waitMs, AbortSignal.any([gone.signal, deps.closing]))
+    const operation = await deps.store.read((db) => operationFor(db, actorOf(request), operationId))
+    if (operation.status === 'succeeded') return
+    const why = operation.cause?.message ?? `the operation is ${operation.status}`
+    throw new Problem('unavailable', `The session could not be served: ${why}`, { operationId })
+  }
+
+  app.post(
+    '/valkey-instances/:id/sessions',
+    {
+      config: { scope: 'valkey:write' },
+      schema: routeSchema({
+        tag: 'users',
+        summary: "Begin a person's session",
+        description: 'A user of its own that can log in when this answers, and is gone when its time is up.',
+        params: idParams('instance'),
+        body: createSessionBody.optional(),
+        answers: { 201: sessionView },
+        problems: ['wrong-state', 'idempotency-conflict'],
+      }),
+    },
+    async (request, reply) => {
+      const input = { instanceId: request.params.id, body: request.body ?? {} }
+      const done = await change(request, reply, { useCase, input, status: 201, present: presentSession })
+      if (done.operationId !== null) await served(request, done.operationId)
+      return done.send()
+    },
+  )
+}
