@@ -84,9 +84,9 @@ async function spawnServer(
     })
   } finally {
     process.umask(mask)
-    await log.close()
   }
-  await new Promise<void>((resolve, reject) => {
+  // Listened for in the same turn: the event comes in the next one, and nobody hears it twice.
+  const spawned = new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve)
     child.once('error', ({ code }: NodeJS.ErrnoException) =>
       reject(
@@ -96,6 +96,11 @@ async function spawnServer(
       ),
     )
   })
+  try {
+    await spawned
+  } finally {
+    await log.close()
+  }
   child.unref()
   return child
 }
