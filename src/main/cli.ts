@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs'
 import { homedir, tmpdir, totalmem } from 'node:os'
 import { run } from '@stricli/core'
 import { makeApp } from '../cli/app.ts'
-import type { Context, LocalPlatform, SettingFlag } from '../cli/context.ts'
+import type { Context, LocalPlatform } from '../cli/context.ts'
 import { CliError, exitCodes } from '../cli/exit-code.ts'
-import { defaultHome, type Machine, type Setting, type Settings, settingTable } from './setting-table.ts'
+import { settingFlags } from './setting-flags.ts'
+import { defaultHome, type Machine, type Settings } from './setting-table.ts'
 import { version } from './version.ts'
 
 const { env } = process
@@ -90,17 +91,6 @@ function makeContext(): Context {
     onSignal,
   }
 }
-
-const settingFlags = (Object.entries(settingTable) as [string, Setting][]).map(
-  ([name, { kind, placeholder, description, defaultText, hidden }]): SettingFlag => ({
-    name,
-    kind: kind === 'boolean' ? 'boolean' : 'text',
-    placeholder: placeholder ?? 'VALUE',
-    description,
-    defaultText,
-    hidden: hidden ?? false,
-  }),
-)
 
 // A reader that has seen enough (`valkeep … | head`) is no fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

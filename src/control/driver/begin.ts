@@ -1,5 +1,6 @@
-/** The write that begins a run: statuses, the operations' attempts, and certificates that are due. */
+/** The write that begins a run: statuses, and certificates that are due. */
 import { transition } from '../../domain/lifecycle.ts'
+import type { Status } from '../../domain/model/instance.ts'
 import type { Certificate } from '../../domain/model/server.ts'
 import { updateInstance } from '../../store/instances.ts'
 import { updateOperation } from '../../store/operations.ts'
@@ -10,30 +11,26 @@ import { updateUser } from '../../store/users.ts'
 import type { IssuedFor } from '../certificates.ts'
 import type { Loaded } from './load.ts'
 
-/** Marks what is worked on. Attempts are counted on each open operation. */
+/** Marks what is worked on, and stores certificates. Writes nothing where all of it is marked already. */
 export async function beginRun(tx: Tx, loaded: Loaded, certificates: IssuedFor[], now: string): Promise<void> {
   const { instance, open } = loaded
   for (const operation of open)
-    await updateOperation(tx, operation.id, {
-      status: 'running',
-      attempts: operation.attempts + 1,
-      startedAt: operation.startedAt ?? now,
-      updatedAt: now,
-    })
-  const status = transition(instance.status, loaded.doomed ? 'delete' : 'begin')
+    if (operation.status === 'pending')
+      await updateOperation(tx, operation.id, { status: 'running', startedAt: now, updatedAt: now })
   const ownChange = loaded.doomed || open.some((operation) => operation.userId === null)
-  if (ownChange && status !== instance.status)
-    await updateInstance(tx, instance.id, { status, statusMessage: null, updatedAt: now })
+  const status = ownChange ? workingStatus(loaded) : instance.status
+  if (status !== instance.status) await updateInstance(tx, instance.id, { status, statusMessage: null, updatedAt: now })
   for (const user of loaded.users) {
     const asked = user.status === 'pending' || open.some((operation) => operation.userId === user.id)
     if (!asked || user.status === 'provisioning' || loaded.doomedUsers.has(user.id)) continue
-    await updateUser(tx, user.id, {
-      status: transition(user.status, 'begin'),
-      statusMessage: null,
-      updatedAt: now,
-    })
+    await updateUser(tx, user.id, { status: transition(user.status, 'begin'), statusMessage: null, updatedAt: now })
   }
   for (const issued of certificates) await storeCertificate(tx, issued, now)
+}
+
+function workingStatus({ instance, doomed }: Loaded): Status {
+  if (!doomed) return transition(instance.status, 'begin')
+  return instance.status === 'deleting' ? instance.status : transition(instance.status, 'delete')
 }
 
 /** A renewal replaces certificate and key in one write; the old key's secret goes with it. */

@@ -95,6 +95,15 @@ async function finishDeleted(deps: FinishDeps, tx: Tx, loaded: Loaded, now: stri
   for (const operation of loaded.open) await end(deps, tx, operation, 'succeeded', null, now)
 }
 
+/** An attempt failed and another follows: its cause is told meanwhile. */
+export async function countAttempt(deps: FinishDeps, tx: Tx, loaded: Loaded, cause: Cause): Promise<void> {
+  for (const { id } of loaded.open) {
+    const present = await findOperation(tx, id)
+    if (present?.status !== 'running') continue
+    await updateOperation(tx, id, { attempts: present.attempts + 1, cause, updatedAt: deps.now() })
+  }
+}
+
 /**
  * Attempts are used up. Where only users could not be applied, they fail alone and the rest goes on.
  * @param failedUsers username → reason, as the set-users step reported
@@ -153,7 +162,8 @@ async function end(
 ): Promise<void> {
   const present = await findOperation(tx, operation.id)
   if (!present || (present.status !== 'running' && present.status !== 'pending')) return
-  await updateOperation(tx, operation.id, { status, cause, finishedAt: now, updatedAt: now })
+  const attempts = present.attempts + 1
+  await updateOperation(tx, operation.id, { status, cause, attempts, finishedAt: now, updatedAt: now })
   await insertAuditRow(tx, {
     id: deps.newId('audit'),
     at: now,

@@ -2,7 +2,7 @@
 import type { Operation } from '../../domain/model/operation.ts'
 import { findAnyInstance } from '../../store/instances.ts'
 import { findNodes } from '../../store/nodes.ts'
-import { deletesOfInstance, openOperations } from '../../store/operations.ts'
+import { countSteps, deletesOfInstance, openOperations } from '../../store/operations.ts'
 import { serversOfInstances } from '../../store/servers.ts'
 import type { Tx } from '../../store/store.ts'
 import { usersOfInstance } from '../../store/users.ts'
@@ -11,6 +11,8 @@ import type { InstanceRows } from '../spec.ts'
 export type Loaded = InstanceRows & {
   /** Pending and running operations, oldest first. */
   open: Operation[]
+  /** How many steps each of them shows already. */
+  stepCounts: ReadonlyMap<string, number>
 }
 
 /** undefined where there is no such instance, or it is deleted. */
@@ -27,6 +29,10 @@ export async function loadInstance(db: Tx, instanceId: string): Promise<Loaded |
     nodes: await findNodes(db, [...new Set(rows.map((server) => server.nodeId))]),
     users: await usersOfInstance(db, instanceId),
     open,
+    stepCounts: await countSteps(
+      db,
+      open.map((operation) => operation.id),
+    ),
     doomed: deletes.some((operation) => operation.userId === null),
     doomedUsers: new Set(deletes.flatMap((operation) => operation.userId ?? [])),
     accept: { data: newest?.acceptData ?? null },

@@ -11,7 +11,7 @@ import { instanceSpec, type SpecDeps } from '../spec.ts'
 import { type AttemptDeps, type AttemptResult, attempt, type Look, look } from './attempt.ts'
 import { beginRun } from './begin.ts'
 import type { Driver } from './driver.ts'
-import { type FinishDeps, finishConverged, finishFailed } from './finish.ts'
+import { countAttempt, type FinishDeps, finishConverged, finishFailed } from './finish.ts'
 import { type Loaded, loadInstance } from './load.ts'
 import { makeInstanceQueue } from './queue.ts'
 import { makeRepairs } from './repair.ts'
@@ -52,8 +52,10 @@ export type LocalDriver = Driver & {
 export function makeLocalDriver(deps: LocalDriverDeps): LocalDriver {
   const ending = new AbortController()
   const settled = makeSettled((id) => deps.store.read((db) => findOperation(db, id)))
-  const repairs = makeRepairs(deps, (id) => driver.wake(id))
+  const repairs = makeRepairs(deps, (id) => queue.request(id))
   const queue = makeInstanceQueue(run, deps.concurrency)
+  /** Instances whose rows somebody changed since their run began. */
+  const changed = new Set<string>()
   const attemptDeps: AttemptDeps = {
     agent: deps.agent,
     slot: queue.slot,
@@ -62,6 +64,7 @@ export function makeLocalDriver(deps: LocalDriverDeps): LocalDriver {
   }
 
   async function run(instanceId: string): Promise<void> {
+    changed.delete(instanceId)
     try {
       const loaded = await deps.store.read((db) => loadInstance(db, instanceId))
       if (!loaded || ending.signal.aborted) return
@@ -89,7 +92,7 @@ export function makeLocalDriver(deps: LocalDriverDeps): LocalDriver {
 
   async function work(loaded: Loaded): Promise<void> {
     const { id } = loaded.instance
-    const log = makeStepLog(deps.now, await earlierSteps(loaded), (steps) => reportSteps(loaded, steps))
+    const beginStep = makeStepLog(deps.now, (step) => reportStep(loaded, step))
     for (let count = 1; ; count++) {
       await begin(loaded)
       settled.changed(id)
@@ -98,8 +101,8 @@ export function makeLocalDriver(deps: LocalDriverDeps): LocalDriver {
       const result = await attempt(
         attemptDeps,
         spec,
-        () => queue.requested(id),
-        (step) => log.begin(step, count),
+        () => changed.has(id),
+        (step) => beginStep(step, count),
         ending.signal,
       )
       if (result.state === 'stale') return
@@ -107,21 +110,18 @@ export function makeLocalDriver(deps: LocalDriverDeps): LocalDriver {
       deps.log.warn({ instanceId: id, attempt: count, cause: result.cause }, 'an attempt failed')
       if (await otherPort(fresh, result.cause)) return queue.request(id)
       if (count >= deps.attempts) return giveUp(fresh, result)
+      await deps.store.write((tx) => countAttempt(deps.finish, tx, fresh, result.cause))
       await delay(250 * 2 ** count, undefined, { signal: ending.signal })
-      if (queue.requested(id)) return
+      if (changed.has(id)) return
     }
   }
 
-  const earlierSteps = async (loaded: Loaded): Promise<OperationStep[]> => {
-    const newest = loaded.open.at(-1)
-    if (!newest || newest.status === 'pending') return []
-    return (await deps.store.read((db) => findOperation(db, newest.id)))?.steps ?? []
-  }
-
-  function reportSteps(loaded: Loaded, steps: OperationStep[]): void {
+  /** Every open operation shows the step, after those of its earlier runs. */
+  function reportStep(loaded: Loaded, step: OperationStep): void {
     deps.store
       .write(async (tx) => {
-        for (const operation of loaded.open) await saveSteps(tx, operation.id, steps)
+        for (const { id } of loaded.open)
+          await saveSteps(tx, id, [{ ...step, seq: (loaded.stepCounts.get(id) ?? 0) + step.seq }])
       })
       .then(() => settled.changed(loaded.instance.id))
       .catch((error: unknown) => deps.log.warn({ err: error }, 'the steps of an operation could not be saved'))
@@ -160,7 +160,10 @@ export function makeLocalDriver(deps: LocalDriverDeps): LocalDriver {
   }
 
   const driver: LocalDriver = {
-    wake: (instanceId) => queue.request(instanceId),
+    wake(instanceId) {
+      changed.add(instanceId)
+      queue.request(instanceId)
+    },
     check(instanceId, reason) {
       if (reason !== null) repairs.suspect(instanceId, reason)
       queue.request(instanceId)

@@ -3,8 +3,6 @@
 export type InstanceQueue = {
   /** Asks for a run of this instance. While one is under way, one more follows it. */
   request(instanceId: string): void
-  /** Whether a run was requested since the present one began. */
-  requested(instanceId: string): boolean
   /** Runs `work` while fewer than the bound do. */
   slot<T>(work: () => Promise<T>): Promise<T>
   /** Resolves when no run is under way. Requests made meanwhile are dropped. */
@@ -42,7 +40,6 @@ export function makeInstanceQueue(run: (instanceId: string) => Promise<void>, co
       lanes.set(instanceId, state)
       state.done = lane(instanceId, state)
     },
-    requested: (instanceId) => lanes.get(instanceId)?.again ?? false,
     async slot(work) {
       if (working >= concurrency) await new Promise<void>((resolve) => waiting.push(resolve))
       else working += 1

@@ -99,7 +99,8 @@ export function makeRepairs(deps: RepairDeps, look: (instanceId: string) => void
         if (state) state.reason = null
         return false
       }
-      if (!instance.everActive && instance.status === 'failed') return false
+      // A person decides about what never worked, and about a delete that could not be finished.
+      if (loaded.doomed || (!instance.everActive && instance.status === 'failed')) return false
       if (next.state === 'blocked' && (next.wait || sentence(next.cause) === instance.statusMessage)) {
         later(instance.id)
         return false

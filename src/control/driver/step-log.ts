@@ -2,43 +2,31 @@
 import type { OperationStep } from '../../domain/model/operation.ts'
 import type { Step } from '../../domain/plan/step.ts'
 
-/** Most steps kept on one operation; a run that needs more is not converging. */
+/** Most steps kept of one run; one that needs more is not converging. */
 const maxSteps = 200
 
-export type StepLog = {
-  begin(step: Step, attempt: number): (error: string | null) => void
-  steps(): OperationStep[]
-}
+/** Reports a step's begin; what it returns reports its end. */
+export type BeginStep = (step: Step, attempt: number) => (error: string | null) => void
 
 /**
- * @param earlier steps of the operation's earlier runs, which stay
- * @param save called after each change, not awaited by the run
+ * @param save writes one step over the one with its `seq`; called at its begin and at its end, not awaited by the run
  */
-export function makeStepLog(
-  now: () => string,
-  earlier: OperationStep[],
-  save: (steps: OperationStep[]) => void,
-): StepLog {
-  const steps = [...earlier]
-  return {
-    steps: () => steps,
-    begin(step, attempt) {
-      const row: OperationStep = {
-        seq: steps.length + 1,
-        kind: step.kind,
-        serverId: step.server.id,
-        attempt,
-        status: 'running',
-        startedAt: now(),
-        finishedAt: null,
-        error: null,
-      }
-      if (steps.length < maxSteps) steps.push(row)
-      save([row])
-      return (error) => {
-        Object.assign(row, { status: error === null ? 'succeeded' : 'failed', finishedAt: now(), error })
-        save([row])
-      }
-    },
+export function makeStepLog(now: () => string, save: (step: OperationStep) => void): BeginStep {
+  let count = 0
+  return (step, attempt) => {
+    count += 1
+    if (count > maxSteps) return () => undefined
+    const row: OperationStep = {
+      seq: count,
+      kind: step.kind,
+      serverId: step.server.id,
+      attempt,
+      status: 'running',
+      startedAt: now(),
+      finishedAt: null,
+      error: null,
+    }
+    save({ ...row })
+    return (error) => save({ ...row, status: error === null ? 'succeeded' : 'failed', finishedAt: now(), error })
   }
 }

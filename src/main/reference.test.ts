@@ -1,0 +1,9 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { documentFile, documents } from '../../scripts/gen-docs.ts'
+
+for (const { path, render } of documents)
+  test(`${path} is what scripts/gen-docs.ts makes`, () => {
+    assert.equal(readFileSync(documentFile(path), 'utf8'), render(), 'run: node scripts/gen-docs.ts')
+  })
