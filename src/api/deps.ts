@@ -18,14 +18,16 @@ export type ApiDeps = {
   store: Store
   control: ControlDeps
   driver: Pick<Driver, 'wake' | 'settled'> & {
-    /** Instances whose loop waits for its turn, and those whose loop runs. */
-    queue(): { waiting: number; running: number }
+    /** Instances asked to be looked at, steps under way, and runs that wait for their turn. */
+    size(): { instances: number; working: number; waiting: number }
   }
   /** The agent of a node; undefined where the platform reaches none. */
   agent: (nodeId: string) => NodeAgent | undefined
   now: () => Timestamp
   /** Every authority that clients have to trust, as one PEM bundle. */
   caPem: () => string
+  /** Told of each new session: the next end may be its. */
+  sessions: { changed(): void }
   /** What is not ready yet, in words; empty: ready. */
   notReady: () => string[]
   log: FastifyBaseLogger

@@ -22,13 +22,10 @@ const notFoundDetail = 'There is nothing under that id, or the key may not see i
 /** Any error as a problem of the catalogue; what the catalogue does not know is `internal`, its message kept out. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
-  const { code, validationContext, cause } = error as FastifyError & {
-    validationContext?: RequestPlace
-    cause?: unknown
-  }
+  const { code, validationContext } = error as FastifyError & { validationContext?: RequestPlace }
   if (validationContext === 'params') return new Problem('not-found', notFoundDetail)
-  if (validationContext !== undefined && cause instanceof ZodError) {
-    const errors = fieldErrors(cause.issues, validationContext === 'querystring' ? 'querystring' : 'body')
+  if (validationContext !== undefined && error instanceof ZodError) {
+    const errors = fieldErrors(error.issues, validationContext === 'querystring' ? 'querystring' : 'body')
     const first = errors[0]
     const detail = first === undefined ? 'The request is not valid.' : `${first.pointer || 'the body'}: ${first.detail}`
     return new Problem('invalid', detail, { errors })

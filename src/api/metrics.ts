@@ -4,7 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 export type PlatformCounts = {
   operations: { kind: string; status: string; count: number }[]
   instances: { status: string; health: string; count: number }[]
-  driver: { waiting: number; running: number }
+  driver: { instances: number; working: number; waiting: number }
 }
 
 export type ApiMetrics = {
@@ -53,8 +53,8 @@ export function makeMetrics(counts: () => Promise<PlatformCounts>): ApiMetrics {
     registers: [...registers],
   })
   const queue = new Gauge({
-    name: 'valkeep_driver_instances',
-    help: 'Instances whose loop waits for its turn or runs',
+    name: 'valkeep_driver_queue',
+    help: 'Instances that the driver looks after now, rounds that run and rounds that wait for their turn',
     labelNames: ['state'],
     registers: [...registers],
   })
@@ -70,8 +70,7 @@ export function makeMetrics(counts: () => Promise<PlatformCounts>): ApiMetrics {
       for (const { count, ...labels } of now.operations) operations.set(labels, count)
       instances.reset()
       for (const { count, ...labels } of now.instances) instances.set(labels, count)
-      queue.set({ state: 'waiting' }, now.driver.waiting)
-      queue.set({ state: 'running' }, now.driver.running)
+      for (const [state, count] of Object.entries(now.driver)) queue.set({ state }, count)
       return registry.metrics()
     },
     contentType: registry.contentType,

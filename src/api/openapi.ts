@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
@@ -35,14 +36,20 @@ const headersByStatus: Record<string, Record<string, Json>> = {
   429: { 'retry-after': { description: 'Seconds', schema: { type: 'string' } } },
 }
 
-/** What the schemas do not say: headers, and `readOnly`-only leftovers of the conversion. */
-function complete(method: string, operation: Operation): void {
+/** `get` and `/valkey-users/{id}/effective` make `getValkeyUsersIdEffective`. */
+const operationIdOf = (method: string, path: string) =>
+  method + path.replace(/[^A-Za-z]+([A-Za-z]?)/g, (_, letter: string) => letter.toUpperCase())
+
+/** What the schemas do not say: a name for each operation, and headers. */
+function complete(path: string, method: string, operation: Operation): void {
+  operation['operationId'] = operationIdOf(method, path)
   const parameters = (operation.parameters ??= [])
   if (method === 'post') parameters.push(idempotencyHeader)
   if (method === 'put' || method === 'patch' || method === 'delete') parameters.push(ifMatchHeader)
   if (parameters.length === 0) delete operation.parameters
   for (const [status, answer] of Object.entries(operation.responses ?? {})) {
     answer['headers'] = { ...answerHeaders, ...headersByStatus[status] }
+    if (answer['description'] === 'Default Response') answer['description'] = STATUS_CODES[status]
     if (status === '204') delete answer['content']
   }
 }
@@ -97,10 +104,10 @@ export function installOpenApi(app: FastifyInstance, version: string): void {
         paths: Record<string, Record<string, Operation>>
         components: { schemas: Record<string, unknown> }
       }
-      for (const path of Object.values(object.paths))
+      for (const [path, item] of Object.entries(object.paths))
         for (const method of methods) {
-          const operation = path[method]
-          if (operation !== undefined) complete(method, operation)
+          const operation = item[method]
+          if (operation !== undefined) complete(path, method, operation)
         }
       object.components.schemas = prune(object.components.schemas, object.paths)
       return object as unknown as ReturnType<typeof transformObject>

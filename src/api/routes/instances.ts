@@ -84,7 +84,9 @@ function reads(app: Api, deps: RouteDeps): void {
       return sendPage(deps, reply, request.query, (db, page) => listInstances(db, filter, page), presentInstance)
     },
   )
+}
 
+function readsOne(app: Api, deps: RouteDeps): void {
   app.get(
     '/valkey-instances/:id',
     {
@@ -274,6 +276,7 @@ function actions(app: Api, deps: RouteDeps, change: Change): void {
 /** /valkey-instances and a tenant's own. */
 export function instanceRoutes(app: Api, deps: RouteDeps, change: Change): void {
   reads(app, deps)
+  readsOne(app, deps)
   creates(app, deps, change)
   changes(app, deps, change)
   actions(app, deps, change)

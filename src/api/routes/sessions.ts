@@ -65,7 +65,10 @@ export function sessionRoute(app: Api, deps: RouteDeps, change: Change): void {
     async (request, reply) => {
       const input = { instanceId: request.params.id, body: request.body ?? {} }
       const done = await change(request, reply, { useCase, input, status: 201, present: presentSession })
-      if (done.operationId !== null) await served(request, done.operationId)
+      if (done.operationId !== null) {
+        deps.sessions.changed()
+        await served(request, done.operationId)
+      }
       return done.send()
     },
   )

@@ -96,7 +96,9 @@ function writes(app: Api, deps: RouteDeps, change: Change): void {
       return (await change(request, reply, { useCase: update, input, status: 202, present: presentUser })).send()
     },
   )
+}
 
+function ends(app: Api, deps: RouteDeps, change: Change): void {
   const remove = makeDeleteUser(deps.control)
   app.delete(
     '/valkey-users/:id',
@@ -141,4 +143,5 @@ function writes(app: Api, deps: RouteDeps, change: Change): void {
 export function userRoutes(app: Api, deps: RouteDeps, change: Change): void {
   reads(app, deps)
   writes(app, deps, change)
+  ends(app, deps, change)
 }

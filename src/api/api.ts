@@ -82,7 +82,7 @@ export function makeApi(deps: ApiDeps): FastifyInstance {
     deps.store.read(async (db) => ({
       operations: await countOperations(db),
       instances: await countInstances(db),
-      driver: deps.driver.queue(),
+      driver: deps.driver.size(),
     })),
   )
   const closing = new AbortController()
