@@ -21,7 +21,7 @@ import { sessionRoute } from './routes/sessions.ts'
 import { shardRoutes } from './routes/shards.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 import { userRoutes } from './routes/users.ts'
-import { zodValidator } from './validator.ts'
+import { installJsonParser, zodValidator } from './validator.ts'
 
 const bodyLimitBytes = 64 * 1024
 const requestTimeoutMs = 30_000
@@ -82,7 +82,7 @@ export function makeApi(deps: ApiDeps): FastifyInstance {
     deps.store.read(async (db) => ({
       operations: await countOperations(db),
       instances: await countInstances(db),
-      driver: deps.driver.size(),
+      driver: deps.driver.queue(),
     })),
   )
   const closing = new AbortController()
@@ -90,7 +90,7 @@ export function makeApi(deps: ApiDeps): FastifyInstance {
   app.addHook('preClose', async () => closing.abort())
   app.addHook('onClose', async () => metrics.close())
 
-  app.removeContentTypeParser('text/plain')
+  installJsonParser(app)
   app.setValidatorCompiler(zodValidator)
   app.setSerializerCompiler(serializerCompiler as never)
   const refusals = makeRefusals({

@@ -18,8 +18,8 @@ export type ApiDeps = {
   store: Store
   control: ControlDeps
   driver: Pick<Driver, 'wake' | 'settled'> & {
-    /** Instances asked to be looked at, steps under way, and runs that wait for their turn. */
-    size(): { instances: number; working: number; waiting: number }
+    /** Rounds that wait for their turn, and those that run. */
+    queue(): { waiting: number; running: number }
   }
   /** The agent of a node; undefined where the platform reaches none. */
   agent: (nodeId: string) => NodeAgent | undefined

@@ -4,7 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 export type PlatformCounts = {
   operations: { kind: string; status: string; count: number }[]
   instances: { status: string; health: string; count: number }[]
-  driver: { instances: number; working: number; waiting: number }
+  driver: { waiting: number; running: number }
 }
 
 export type ApiMetrics = {
@@ -54,7 +54,7 @@ export function makeMetrics(counts: () => Promise<PlatformCounts>): ApiMetrics {
   })
   const queue = new Gauge({
     name: 'valkeep_driver_queue',
-    help: 'Instances that the driver looks after now, rounds that run and rounds that wait for their turn',
+    help: 'Rounds over instances that wait for their turn, and those that run',
     labelNames: ['state'],
     registers: [...registers],
   })

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { optionalBody } from './schema.ts'
 
 type Json = Record<string, unknown>
 type Operation = Json & {
@@ -43,6 +44,8 @@ const operationIdOf = (method: string, path: string) =>
 /** What the schemas do not say: a name for each operation, and headers. */
 function complete(path: string, method: string, operation: Operation): void {
   operation['operationId'] = operationIdOf(method, path)
+  if (operation[optionalBody] === true && operation.requestBody !== undefined) operation.requestBody['required'] = false
+  delete operation[optionalBody]
   const parameters = (operation.parameters ??= [])
   if (method === 'post') parameters.push(idempotencyHeader)
   if (method === 'put' || method === 'patch' || method === 'delete') parameters.push(ifMatchHeader)

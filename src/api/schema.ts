@@ -59,6 +59,9 @@ type Spec = {
   open?: boolean
 }
 
+/** Tells openapi.ts that a request may come without a body. */
+export const optionalBody = 'x-optional-body'
+
 const always: ProblemCode[] = ['invalid', 'too-many-requests', 'internal', 'unavailable']
 const withKey: ProblemCode[] = ['unauthenticated', 'forbidden']
 const withBody: ProblemCode[] = ['malformed-json', 'body-too-large', 'unsupported-media-type']
@@ -103,6 +106,7 @@ export function routeSchema<S extends Spec>(spec: S) {
     ...(spec.open ? { security: [] } : {}),
     ...(spec.params === undefined ? {} : { params: spec.params }),
     querystring: spec.query ?? noQuery,
+    ...(spec.body?.safeParse(undefined).success ? { [optionalBody]: true } : {}),
     ...(spec.body === undefined ? {} : { body: spec.body }),
     response: { ...answers, ...problemAnswers(codes) } as Record<string, unknown>,
   } as unknown as FastifySchema & {

@@ -76,7 +76,7 @@ function makeRecorder() {
       wake: (instanceId: string) => {
         wakes.push(instanceId)
       },
-      size: () => ({ instances: 0, working: 0, waiting: 0 }),
+      queue: () => ({ waiting: 0, running: 0 }),
       async settled(operationId: string, timeoutMs: number, signal?: AbortSignal): Promise<void> {
         const over = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])])
         if (over.aborted) return
