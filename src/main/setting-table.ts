@@ -337,8 +337,8 @@ const driverSettings = {
     kind: 'int',
     placeholder: 'N',
     schema: int(1, 1_000_000),
-    defaultText: '`200`',
-    defaultValue: () => 200,
+    defaultText: '`1000`',
+    defaultValue: () => 1000,
     description: 'Requests that one API key may make in a second',
   }),
   failpoint: define({
