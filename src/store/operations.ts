@@ -104,10 +104,10 @@ export async function deletesOfInstance(tx: Tx, instanceId: string): Promise<Pic
   return rows.map(fromRow)
 }
 
-/** Ids of the instances that have operations which are not over. */
+/** Ids of the instances that have operations which are not over, in no order. */
 export async function instancesWithOpenOperations(tx: Tx): Promise<string[]> {
-  const rows = await tx.selectFrom('operations').select('instance_id').distinct().where(isOpen).execute()
-  return rows.map((row) => row.instance_id)
+  const rows = await tx.selectFrom('operations').select('instance_id').where(isOpen).execute()
+  return [...new Set(rows.map((row) => row.instance_id))]
 }
 
 /** Changes what `patch` carries, and the revision. @returns the operation as it is now. @throws where it is not there */
@@ -142,7 +142,7 @@ export async function saveSteps(tx: Tx, operationId: string, steps: readonly Ope
     .execute()
 }
 
-/** The instance whose operations ever did something on the server, also when both are gone. A rare question: it scans. */
+/** The instance whose operations ever did something on the server, also when both are gone. */
 export async function instanceOfServer(tx: Tx, serverId: string): Promise<string | undefined> {
   const row = await tx
     .selectFrom('operation_steps')
@@ -152,4 +152,16 @@ export async function instanceOfServer(tx: Tx, serverId: string): Promise<string
     .limit(1)
     .executeTakeFirst()
   return row?.instance_id
+}
+
+/** How many steps each operation shows; one without any is left out. */
+export async function countSteps(tx: Tx, operationIds: readonly string[]): Promise<Map<string, number>> {
+  if (operationIds.length === 0) return new Map()
+  const rows = await tx
+    .selectFrom('operation_steps')
+    .select((e) => ['operation_id', e.fn.max('seq').as('steps')])
+    .where('operation_id', 'in', operationIds)
+    .groupBy('operation_id')
+    .execute()
+  return new Map(rows.map((row) => [row.operation_id, row.steps]))
 }

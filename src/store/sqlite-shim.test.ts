@@ -35,7 +35,9 @@ test('only text, exact integers and null are kept', () => {
   insert.run(['x', Number.MAX_SAFE_INTEGER])
   insert.run([null, null])
   assert.deepEqual(
-    prepare('select n from t').all([]).map((row) => (row as { n: unknown }).n),
+    prepare('select n from t')
+      .all([])
+      .map((row) => (row as { n: unknown }).n),
     [Number.MAX_SAFE_INTEGER, null],
   )
 })

@@ -124,11 +124,17 @@ const indexes: Index[] = [
   { name: 'shards_name', on: 'shards', columns: ['name'], unique: true },
   { name: 'shard_nodes_node', on: 'shard_nodes', columns: ['node_id'] },
   { name: 'instances_name', on: 'instances', columns: ['tenant_id', 'name'], unique: true, where: alive },
-  { name: 'instances_alive', on: 'instances', columns: ['id'], where: alive },
+  // deleted_at once more as a column: SQLite reads the row where the condition alone holds it.
+  { name: 'instances_alive', on: 'instances', columns: ['id', 'deleted_at'], where: alive },
   // With the memory, so that a tenant's usage is read from the index alone.
-  { name: 'instances_tenant_alive', on: 'instances', columns: ['tenant_id', 'id', 'max_memory_mb'], where: alive },
+  {
+    name: 'instances_tenant_alive',
+    on: 'instances',
+    columns: ['tenant_id', 'id', 'max_memory_mb', 'deleted_at'],
+    where: alive,
+  },
   // For the platform's metrics: counted from the index alone.
-  { name: 'instances_state', on: 'instances', columns: ['status', 'health'], where: alive },
+  { name: 'instances_state', on: 'instances', columns: ['status', 'health', 'deleted_at'], where: alive },
   { name: 'instances_tenant', on: 'instances', columns: ['tenant_id'] },
   { name: 'instances_shard', on: 'instances', columns: ['shard_id'] },
   { name: 'servers_port', on: 'servers', columns: ['node_id', 'port'], unique: true },
@@ -160,6 +166,7 @@ const indexes: Index[] = [
     columns: ['instance_id', 'user_id'],
     where: sql<boolean>`kind in ('delete', 'user-delete', 'session-end') and status not in ('succeeded', 'cancelled')`,
   },
+  { name: 'operation_steps_server', on: 'operation_steps', columns: ['server_id'] },
   { name: 'api_keys_hash', on: 'api_keys', columns: ['key_hash'], unique: true },
   { name: 'api_keys_tenant', on: 'api_keys', columns: ['tenant_id'] },
   { name: 'idempotency_age', on: 'idempotency', columns: ['created_at'] },

@@ -1,0 +1,53 @@
+/** A process of its own on a store, for tests that kill it: `MODE PATH`. Says what it has done on stdout, line by line. */
+import { writeSync } from 'node:fs'
+import { type Migration, migrations } from '../../src/store/migrate.ts'
+import { openSqliteStore } from '../../src/store/sqlite.ts'
+import { insertTenant } from '../../src/store/tenants.ts'
+import { tenant } from './store-rows.ts'
+
+const [mode, path = ''] = process.argv.slice(2)
+/** Synchronous: what was said before the kill has been said. */
+const say = (line: string) => writeSync(1, `${line}\n`)
+
+/** Opens the store and keeps it. */
+async function hold(): Promise<void> {
+  try {
+    await openSqliteStore({ path, create: true })
+  } catch (error) {
+    say((error as Error).name)
+    return
+  }
+  say('open')
+  setInterval(() => {}, 60_000)
+}
+
+/** Writes for ever, eight at a time, and says the number of each write that was acknowledged. */
+async function write(): Promise<void> {
+  const store = await openSqliteStore({ path, create: true })
+  let next = 0
+  const one = async (): Promise<void> => {
+    const n = next++
+    await store.write((tx) => insertTenant(tx, tenant(n)))
+    say(String(n))
+    return one()
+  }
+  await Promise.all(Array.from({ length: 8 }, one))
+}
+
+/** Is killed in the middle of a migration. */
+async function migrate(): Promise<void> {
+  const version = (migrations.at(-1)?.version ?? 0) + 1
+  const deadly: Migration = {
+    version,
+    name: 'deadly',
+    async up(db) {
+      await db.schema.createTable('half').addColumn('id', 'text').execute()
+      say('half-way')
+      process.kill(process.pid, 'SIGKILL')
+    },
+  }
+  await openSqliteStore({ path, create: true, migrations: [...migrations, deadly] })
+}
+
+const modes: Record<string, () => Promise<void>> = { hold, write, migrate }
+await modes[mode ?? '']?.()
