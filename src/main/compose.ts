@@ -35,6 +35,8 @@ export type Platform = {
   driver: LocalDriver
   agent: (nodeId: string) => NodeAgent | undefined
   sessions: SessionEnds
+  /** Every authority that clients have to trust. */
+  caPem: () => string
   /** This start made the installation. */
   first: boolean
   /** Begins to work: what was open goes on, what died is brought back. */
@@ -102,8 +104,11 @@ export async function compose(
     driver,
     agent: agentOf,
     sessions,
+    caPem: () => authority.caPem,
     first,
     async start() {
+      // The first connection to a server would wait for it; the API listens already.
+      import('@redis/client').catch(() => undefined)
       await driver.start()
       sweep.start()
       sessions.changed()

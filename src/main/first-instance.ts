@@ -4,7 +4,6 @@ import { platformContext } from '../control/platform-context.ts'
 import { makeUpdateUser } from '../control/users.ts'
 import { getFact, setFact } from '../store/installation.ts'
 import { findInstance } from '../store/instances.ts'
-import { listAuthorities } from '../store/authorities.ts'
 import { findOperation } from '../store/operations.ts'
 import { serversOfInstances } from '../store/servers.ts'
 import { findNode } from '../store/nodes.ts'
@@ -14,7 +13,7 @@ import type { Platform } from './compose.ts'
 
 const name = 'first'
 const username = 'app'
-const waitMs = 20_000
+const waitMs = 120_000
 
 export type FirstInstance = {
   username: string
@@ -67,18 +66,17 @@ async function connected(
   instanceId: string,
   password: string,
 ): Promise<FirstInstance> {
-  const { operation, server, node, authorities } = await platform.store.read(async (db) => {
+  const { operation, server, node } = await platform.store.read(async (db) => {
     const [server] = await serversOfInstances(db, [instanceId])
     return {
       operation: await findOperation(db, operationId),
       server,
       node: server && (await findNode(db, server.nodeId)),
-      authorities: await listAuthorities(db),
     }
   })
   if (operation?.status !== 'succeeded' || !server || !node)
     throw new Error(operation?.cause?.message ?? `operation ${operationId} is still ${operation?.status}`)
-  const caPem = authorities.map((authority) => authority.certPem.trimEnd()).join('\n')
+  const caPem = platform.caPem()
   const place = { host: node.address, port: server.port }
   const { connect } = await import('../valkey/client.ts')
   await using client = await connect({ socket: { ...place, ca: caPem }, username, password, timeoutMs: 10_000 })

@@ -1,12 +1,22 @@
 /** The platform as a process: what it needs around its rooms, its start, its end, and what it leaves for the CLI to find. */
-import { readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { makeApi } from '../api/api.ts'
 import { defaultLimits } from '../api/deps.ts'
+import { CliError, exitCodes } from '../cli/exit-code.ts'
 import { processStartTime } from '../cli/process-identity.ts'
+import { StepError } from '../domain/plan/step-error.ts'
+import { shellQuote } from '../domain/shell-quote.ts'
+import { makeProcessRuntime } from '../runtime/process/runtime.ts'
+import { insertAuditRow } from '../store/audit.ts'
+import { StoreInUse, StoreUnusable } from '../store/errors.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
+import { VaultError } from '../vault/vault-error.ts'
 import { compose, type Platform } from './compose.ts'
+import { ensureFirstInstance, rememberShown } from './first-instance.ts'
+import { newId } from './ids.ts'
+import { makeLog } from './log.ts'
 import { makePrivateDir, writePrivateFile } from './private-file.ts'
 import type { Settings } from './setting-table.ts'
 import { version } from './version.ts'
@@ -26,6 +36,9 @@ export type PlatformIo = {
   path: string
   log: Logger
 }
+
+/** A server with much to save takes a while. */
+const stopAllMs = 600_000
 
 const files = (home: string) => ({
   store: join(home, 'valkeep.db'),
@@ -52,6 +65,8 @@ export async function startPlatform(settings: Settings, io: PlatformIo): Promise
       control: platform.control,
       driver: platform.driver,
       agent: platform.agent,
+      caPem: platform.caPem,
+      sessions: platform.sessions,
       now: () => new Date().toISOString(),
       notReady: () => [],
       log: io.log,
@@ -87,4 +102,106 @@ function certificateOf(settings: Settings): { key: string; cert: string } | null
   const { tlsCertFile, tlsKeyFile } = settings
   if (tlsCertFile === null || tlsKeyFile === null) return null
   return { key: readFileSync(tlsKeyFile, 'utf8'), cert: readFileSync(tlsCertFile, 'utf8') }
+}
+
+/** Where the program talks to its user. */
+export type Terminal = { stdout: { write(text: string): unknown }; stderr: { write(text: string): unknown } }
+
+/**
+ * `valkeep up`: runs the platform until a signal. The ready line goes to stdout, everything else a person reads before
+ * it too; the log goes where the settings say.
+ */
+export async function runPlatform(settings: Settings, { stdout, stderr }: Terminal): Promise<void> {
+  makePrivateDir(settings.home)
+  const log = makeLog(settings)
+  const ending = untilSignal()
+  const running = await startPlatform(settings, { path: process.env['PATH'] ?? '', log }).catch(explainStart)
+  const { platform, url } = running
+  log.info({ url, home: settings.home, version }, 'the platform listens')
+  try {
+    if (!settings.first && platform.first) await rememberShown(platform)
+    else await showFirst(settings, running, stdout)
+  } catch (error) {
+    log.error({ err: error }, 'the first instance is not there yet')
+    stderr.write(`The first instance is not there yet: ${error instanceof Error ? error.message : String(error)}\n`)
+  }
+  stdout.write(`ready ${url}\n`)
+  const signal = await ending
+  stderr.write(`\n${signal}: the platform ends, the instances run on. To stop them too: valkeep down\n`)
+  await running.close()
+  log.info({ signal }, 'the platform ended')
+}
+
+const untilSignal = (): Promise<NodeJS.Signals> =>
+  new Promise((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => resolve(name))
+  })
+
+async function showFirst(settings: Settings, running: Running, stdout: Terminal['stdout']): Promise<void> {
+  if (running.platform.first) stdout.write('First start: making the instance `first` …\n')
+  const first = await ensureFirstInstance(running.platform)
+  if (!first) return
+  const ca = join(settings.home, 'ca.pem')
+  writePrivateFile(ca, `${first.caPem}\n`)
+  const cli = `valkey-cli --tls --cacert ${shellQuote(ca)} -h ${first.host} -p ${first.port} --user ${first.username}`
+  stdout.write(
+    [
+      '',
+      'The instance `first` is active; a client connected to it over TLS.',
+      `  API        ${running.url}   (key: ${join(settings.home, 'admin.key')})`,
+      `  user       ${first.username}`,
+      `  password   ${first.password}   (shown once)`,
+      `  connect    ${cli} --askpass`,
+      '',
+      'Three commands to try next, in another terminal:',
+      '  ./valkeep status',
+      '  ./valkeep instance connect first',
+      '  ./valkeep instance create myapp --memory-mb 128 --user app',
+      '',
+      '',
+    ].join('\n'),
+  )
+  await rememberShown(running.platform)
+}
+
+/** What stops a start, for the person who typed the command. */
+function explainStart(error: unknown): never {
+  if (error instanceof StoreInUse)
+    throw new CliError(exitCodes.conflict, error.message, { next: 'valkeep status, or valkeep down to stop it' })
+  if (error instanceof StoreUnusable || error instanceof VaultError)
+    throw new CliError(exitCodes.failed, error.message, { next: 'valkeep doctor' })
+  if (error instanceof StepError)
+    throw new CliError(exitCodes.failed, error.message, { next: error.remedy ?? 'valkeep doctor' })
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL')
+    throw new CliError(exitCodes.failed, `The API cannot listen: ${message}`, {
+      next: 'Choose another port: valkeep up --port PORT, or VALKEEP_PORT=PORT',
+    })
+  throw error
+}
+
+/** `valkeep down`, once no platform runs: ends every server in the data directory, each saving its data first. */
+export async function stopAllServers(settings: Settings): Promise<void> {
+  const place = files(settings.home)
+  if (!existsSync(place.store)) return
+  const store = await openSqliteStore({ path: place.store, create: false }).catch(explainStart)
+  try {
+    const runtime = makeProcessRuntime({ serversDir: join(settings.home, 'servers'), socketsDir: settings.runtimeDir })
+    const servers = await runtime.list()
+    await Promise.all(servers.map(({ id }) => runtime.stop(id, 'save', AbortSignal.timeout(stopAllMs))))
+    await store.write((tx) =>
+      insertAuditRow(tx, {
+        id: newId('audit'),
+        at: new Date().toISOString(),
+        actor: 'local',
+        action: 'platform.down',
+        target: `${servers.length} servers`,
+        outcome: 'done',
+        requestId: null,
+        detail: null,
+      }),
+    )
+  } finally {
+    await store.close()
+  }
 }

@@ -45,7 +45,7 @@ export type LocalDriver = Driver & {
   start(): Promise<void>
   /** Ends the runs under way where they stand; their operations go on at the next start. */
   stop(): Promise<void>
-  /** Instances whose run waits for its turn, and those that are worked on. */
+  /** Rounds that wait for their turn, and those that run. */
   queue(): { waiting: number; running: number }
 }
 
