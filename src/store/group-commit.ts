@@ -76,7 +76,10 @@ const runGroup = async (connection: Connection, queue: Job[], maxRunMs: number):
     return 0
   }
   // Failures too are told only now: they may rest on rows of the same group.
-  for (const { job, end } of outcomes) end.ok ? job.resolve(end.value) : job.reject(end.error)
+  for (const { job, end } of outcomes) {
+    if (end.ok) job.resolve(end.value)
+    else job.reject(end.error)
+  }
   return outcomes.filter((outcome) => outcome.end.ok).length
 }
 

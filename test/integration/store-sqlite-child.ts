@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs'
 import { type Migration, migrations } from '../../src/store/migrate.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import { insertTenant } from '../../src/store/tenants.ts'
+import { insertTenant, listTenants } from '../../src/store/tenants.ts'
 import { tenant } from './store-rows.ts'
 
 const [mode, path = ''] = process.argv.slice(2)
@@ -49,5 +49,23 @@ async function migrate(): Promise<void> {
   await openSqliteStore({ path, create: true, migrations: [...migrations, deadly] })
 }
 
-const modes: Record<string, () => Promise<void>> = { hold, write, migrate }
+/** Writes 20 KiB at a time, in pairs, until the disk takes no more; then says what it can still read. */
+async function fill(): Promise<void> {
+  const store = await openSqliteStore({ path, create: true })
+  for (let n = 0, failed = false; !failed; n += 2) {
+    const pair = [n, n + 1].map((id) =>
+      store.write((tx) => insertTenant(tx, tenant(id, { name: `${id}-${'x'.repeat(20_000)}` }))),
+    )
+    const results = await Promise.allSettled(pair)
+    for (const [index, result] of results.entries()) {
+      failed ||= result.status === 'rejected'
+      say(result.status === 'fulfilled' ? String(n + index) : `failed ${(result.reason as Error).name}`)
+    }
+  }
+  const { items } = await store.read((db) => listTenants(db, { limit: 10_000, cursor: null }))
+  say(`readable ${items.length}`)
+  process.kill(process.pid, 'SIGKILL')
+}
+
+const modes: Record<string, () => Promise<void>> = { hold, write, migrate, fill }
 await modes[mode ?? '']?.()

@@ -18,8 +18,9 @@ import { fillInstances, openTemporary, temporaryPath } from './store-sqlite-temp
 
 type Child = ChildProcessByStdio<null, Readable, null>
 
+const script = fileURLToPath(new URL('./store-sqlite-child.ts', import.meta.url))
+
 function start(t: TestContext, mode: string, path: string): Child {
-  const script = fileURLToPath(new URL('./store-sqlite-child.ts', import.meta.url))
   const child = spawn(process.execPath, [script, mode, path], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.after(() => kill(child))
   return child
@@ -92,6 +93,30 @@ test('every write that was acknowledged is there after kill -9', async (t) => {
   assert.deepEqual(
     acknowledged.filter((n) => !kept.has(idOf('ten', n))),
     [],
+  )
+})
+
+test('on a full disk a group fails as one, reads go on, and nothing acknowledged is lost', async (t) => {
+  const path = temporaryPath(t)
+  // A limit on the size of a file is a full disk that needs no mount; Node ignores the signal, the write fails.
+  const shell = `ulimit -f 2000; exec "$0" "$@"`
+  const child = spawn('sh', ['-c', shell, process.execPath, script, 'fill', path], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.after(() => kill(child))
+  const said = await lines(child, Number.POSITIVE_INFINITY)
+  const acknowledged = said.filter((line) => /^\d+$/.test(line))
+  assert.ok(acknowledged.length > 10, said.join(' '))
+  assert.deepEqual(said.slice(acknowledged.length), [
+    'failed CommitFailed',
+    'failed CommitFailed',
+    `readable ${acknowledged.length}`,
+  ])
+  const { store } = await openTemporary(t, { path, create: false })
+  const { items } = await store.read((db) => listTenants(db, { limit: 10_000, cursor: null }))
+  assert.deepEqual(
+    items.map((row) => row.id),
+    acknowledged.map((n) => idOf('ten', Number(n))),
   )
 })
 

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { CommitFailed, isUniqueViolation, StoreClosed, TransactionHung } from '../../src/store/errors.ts'
 import { getFact, setFact } from '../../src/store/installation.ts'
 import type { Tx } from '../../src/store/store.ts'
 import { findTenant, insertTenant, listTenants } from '../../src/store/tenants.ts'
 import { idOf, tenant } from './store-rows.ts'
-import type { OpenStore } from './store-suite.ts'
+import type { StoreTests } from './store-suite.ts'
 
 const count = async (db: Tx) => (await listTenants(db, { limit: 1000, cursor: null })).items.length
 
-export function commitSuite(database: string, open: OpenStore): void {
-  test(`${database}: 100 writes at once take far fewer commits, and all are there`, async (t) => {
+export const commitTests: StoreTests = {
+  '100 writes at once take far fewer commits, and all are there': async (t, open) => {
     const groups: number[] = []
     const store = await open(t, { onCommit: (writes) => groups.push(writes) })
     const numbers = Array.from({ length: 100 }, (_, n) => n)
@@ -21,9 +20,9 @@ export function commitSuite(database: string, open: OpenStore): void {
     )
     assert.ok(groups.length <= 25, `${groups.length} commits`)
     assert.equal(await store.read(count), 100)
-  })
+  },
 
-  test(`${database}: a write that fails fails alone, with its own error`, async (t) => {
+  'a write that fails fails alone, with its own error': async (t, open) => {
     const store = await open(t)
     await store.write((tx) => insertTenant(tx, tenant(0)))
     const results = await Promise.allSettled(
@@ -48,9 +47,9 @@ export function commitSuite(database: string, open: OpenStore): void {
       names.items.map((item) => item.name),
       ['tenant-0', 'tenant-1', 'tenant-4'],
     )
-  })
+  },
 
-  test(`${database}: one write sees what those before it wrote, and answers with what it returns`, async (t) => {
+  'one write sees what those before it wrote, and answers with what it returns': async (t, open) => {
     const store = await open(t)
     const add = () =>
       store.write(async (tx) => {
@@ -63,9 +62,9 @@ export function commitSuite(database: string, open: OpenStore): void {
       answers,
       Array.from({ length: 200 }, (_, n) => n + 1),
     )
-  })
+  },
 
-  test(`${database}: a read never sees what is not committed`, async (t) => {
+  'a read never sees what is not committed': async (t, open) => {
     const store = await open(t)
     const inserted = Promise.withResolvers<void>()
     const goOn = Promise.withResolvers<void>()
@@ -80,9 +79,9 @@ export function commitSuite(database: string, open: OpenStore): void {
     goOn.resolve()
     await assert.rejects(write, /rolled back/)
     assert.equal(await read, 0)
-  })
+  },
 
-  test(`${database}: reads go between groups of writes, not behind all of them`, async (t) => {
+  'reads go between groups of writes, not behind all of them': async (t, open) => {
     const store = await open(t)
     let done = 0
     const writes = Array.from({ length: 500 }, (_, n) =>
@@ -98,17 +97,17 @@ export function commitSuite(database: string, open: OpenStore): void {
     const { seen, done: before } = await read
     assert.ok(seen > 0 && seen < 500, `${seen} rows seen`)
     assert.ok(before < 500, `the read came after ${before} writes`)
-  })
+  },
 
-  test(`${database}: a read cannot write`, async (t) => {
+  'a read cannot write': async (t, open) => {
     const store = await open(t)
     await assert.rejects(store.read((db) => insertTenant(db, tenant(1))))
     assert.equal(await store.read(count), 0)
     await store.write((tx) => insertTenant(tx, tenant(1)))
     assert.equal(await store.read(count), 1)
-  })
+  },
 
-  test(`${database}: a function that hangs is reported and rolled back, the others go on`, async (t) => {
+  'a function that hangs is reported and rolled back, the others go on': async (t, open) => {
     const store = await open(t, { maxRunMs: 100 })
     const never = new Promise<void>(() => {})
     const hung = store.write(async (tx) => {
@@ -130,9 +129,9 @@ export function commitSuite(database: string, open: OpenStore): void {
     assert.equal(await store.read((db) => findTenant(db, idOf('ten', 1))), undefined)
     assert.equal(await store.read((db) => findTenant(db, idOf('ten', 2))), undefined)
     assert.equal(await store.read((db) => findTenant(db, idOf('ten', 4))).then((row) => row?.name), 'tenant-4')
-  })
+  },
 
-  test(`${database}: what a failed function left under way does not land in somebody else's write`, async (t) => {
+  "what a failed function left under way does not land in somebody else's write": async (t, open) => {
     const store = await open(t)
     const late = Promise.withResolvers<void>()
     const failed = store.write((tx) =>
@@ -152,9 +151,9 @@ export function commitSuite(database: string, open: OpenStore): void {
       items.map((item) => item.name),
       ['tenant-3'],
     )
-  })
+  },
 
-  test(`${database}: close lets what was asked for end, and refuses the rest`, async (t) => {
+  'close lets what was asked for end, and refuses the rest': async (t, open) => {
     const store = await open(t)
     const writes = [1, 2, 3].map((n) => store.write((tx) => insertTenant(tx, tenant(n))))
     const closing = store.close()
@@ -166,9 +165,9 @@ export function commitSuite(database: string, open: OpenStore): void {
     await Promise.all(writes)
     await closing
     await store.close()
-  })
+  },
 
-  test(`${database}: a transaction ended from inside fails its group as one, and the next goes on`, async (t) => {
+  'a transaction ended from inside fails its group as one, and the next goes on': async (t, open) => {
     const store = await open(t)
     const { sql } = await import('kysely')
     const results = await Promise.allSettled([
@@ -181,5 +180,5 @@ export function commitSuite(database: string, open: OpenStore): void {
     }
     await store.write((tx) => insertTenant(tx, tenant(2)))
     assert.equal(await store.read(count), 1)
-  })
+  },
 }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import type { Certificate } from '../../src/domain/model/server.ts'
 import { isUniqueViolation } from '../../src/store/errors.ts'
 import {
@@ -26,7 +25,7 @@ import { deleteShard, insertShard, isShardEmpty } from '../../src/store/shards.t
 import type { Store } from '../../src/store/store.ts'
 import { deleteTenant, findTenant, insertTenant, listTenants, tenantUsage } from '../../src/store/tenants.ts'
 import { at, idOf, instance, node, server, shard, tenant } from './store-rows.ts'
-import type { OpenStore } from './store-suite.ts'
+import type { StoreTests } from './store-suite.ts'
 
 const [one, two] = [idOf('ten', 1), idOf('ten', 2)]
 
@@ -37,8 +36,8 @@ const withPlaces = async (store: Store) =>
     await insertShard(tx, shard(1, [idOf('nod', 1)]))
   })
 
-export function instancesSuite(database: string, open: OpenStore): void {
-  test(`${database}: an instance comes back as it was, with its shard's name`, async (t) => {
+export const instancesTests: StoreTests = {
+  "an instance comes back as it was, with its shard's name": async (t, open) => {
     const store = await open(t)
     await withPlaces(store)
     const made = instance(1, {
@@ -54,9 +53,9 @@ export function instancesSuite(database: string, open: OpenStore): void {
     assert.deepEqual(await store.read((db) => findInstanceByName(db, one, made.name)), expected)
     assert.equal(await store.read((db) => findInstanceByName(db, two, made.name)), undefined)
     assert.equal(await store.read((db) => findInstanceByName(db, null, made.name)), undefined)
-  })
+  },
 
-  test(`${database}: a change bumps the revision, health does not`, async (t) => {
+  'a change bumps the revision, health does not': async (t, open) => {
     const store = await open(t)
     await withPlaces(store)
     await store.write((tx) => insertInstance(tx, instance(1, { tenantId: one })))
@@ -70,9 +69,9 @@ export function instancesSuite(database: string, open: OpenStore): void {
       store.write((tx) => updateInstance(tx, idOf('ins', 9), { updatedAt: at(1) })),
       /no instance/,
     )
-  })
+  },
 
-  test(`${database}: a name is its tenant's once, deleted ones aside`, async (t) => {
+  "a name is its tenant's once, deleted ones aside": async (t, open) => {
     const store = await open(t)
     await withPlaces(store)
     const add = (n: number, tenantId: string | null) =>
@@ -87,9 +86,9 @@ export function instancesSuite(database: string, open: OpenStore): void {
     assert.equal((await store.read((db) => findInstanceByName(db, null, 'same')))?.id, idOf('ins', 3))
     assert.equal(await store.read((db) => findInstance(db, idOf('ins', 1))), undefined)
     assert.equal((await store.read((db) => findAnyInstance(db, idOf('ins', 1))))?.deletedAt, at(1))
-  })
+  },
 
-  test(`${database}: lists go by tenant, by none, or over all; never deleted ones`, async (t) => {
+  'lists go by tenant, by none, or over all; never deleted ones': async (t, open) => {
     const store = await open(t)
     await withPlaces(store)
     await store.write(async (tx) => {
@@ -108,9 +107,9 @@ export function instancesSuite(database: string, open: OpenStore): void {
     assert.deepEqual(await store.read((db) => listInstanceIds(db, idOf('ins', 4), 4)), numbered(5, 6))
     assert.deepEqual(await store.read((db) => tenantUsage(db, one)), { instances: 2, memoryMb: 5 })
     assert.deepEqual(await store.read((db) => tenantUsage(db, idOf('ten', 9))), { instances: 0, memoryMb: 0 })
-  })
+  },
 
-  test(`${database}: pages do not move under inserts and deletes, and refuse others' cursors`, async (t) => {
+  "pages do not move under inserts and deletes, and refuse others' cursors": async (t, open) => {
     const store = await open(t)
     await withPlaces(store)
     const add = (n: number) => store.write((tx) => insertInstance(tx, instance(n)))
@@ -136,9 +135,9 @@ export function instancesSuite(database: string, open: OpenStore): void {
       store.read((db) => listTenants(db, { limit: 2, cursor: first.nextCursor })),
       BadCursor,
     )
-  })
+  },
 
-  test(`${database}: a tenant or shard with instances cannot go; deleted ones do not hold it`, async (t) => {
+  'a tenant or shard with instances cannot go; deleted ones do not hold it': async (t, open) => {
     const store = await open(t)
     await withPlaces(store)
     await store.write((tx) => insertInstance(tx, instance(1, { tenantId: one, shardId: idOf('shd', 1) })))
@@ -154,9 +153,9 @@ export function instancesSuite(database: string, open: OpenStore): void {
     assert.equal(await store.read((db) => findTenant(db, one)), undefined)
     const left = await store.read((db) => findAnyInstance(db, idOf('ins', 1)))
     assert.deepEqual([left?.tenantId, left?.shardId, left?.shardName], [null, null, null])
-  })
+  },
 
-  test(`${database}: servers come with their certificate, of many instances at once`, async (t) => {
+  'servers come with their certificate, of many instances at once': async (t, open) => {
     const store = await open(t)
     await withPlaces(store)
     const certificate = (n: number): Certificate => ({
@@ -196,5 +195,5 @@ export function instancesSuite(database: string, open: OpenStore): void {
       known.sort((a, b) => a.id.localeCompare(b.id)),
       [1, 3].map((n) => ({ id: idOf('srv', n), instanceId: idOf('ins', n) })),
     )
-  })
+  },
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import type { User } from '../../src/domain/model/user.ts'
 import { deleteApiKey, findApiKey, findApiKeyByHash, insertApiKey, listApiKeys } from '../../src/store/api-keys.ts'
 import { insertAuditRow, listAuditRows } from '../../src/store/audit.ts'
 import { insertAuthority, listAuthorities } from '../../src/store/authorities.ts'
@@ -23,12 +24,12 @@ import {
   usersOfInstance,
 } from '../../src/store/users.ts'
 import { apiKey, at, auditRow, idOf, instance, node, shard, tenant, user } from './store-rows.ts'
-import type { OpenStore } from './store-suite.ts'
+import type { OpenStore, StoreTests } from './store-suite.ts'
 
 const all = { limit: 50, cursor: null }
 
-function placesSuite(database: string, open: OpenStore): void {
-  test(`${database}: tenants, by id and name`, async (t) => {
+export const placesTests: StoreTests = {
+  'tenants, by id and name': async (t, open) => {
     const store = await open(t)
     const made = [1, 2].map((n) => tenant(n, { maxInstances: n, maxTotalMemoryMb: n * 1024 }))
     for (const row of made) await store.write((tx) => insertTenant(tx, row))
@@ -42,9 +43,9 @@ function placesSuite(database: string, open: OpenStore): void {
       store.write((tx) => insertTenant(tx, tenant(3, { name: 'tenant-1' }))),
       isUniqueViolation,
     )
-  })
+  },
 
-  test(`${database}: nodes and shards, each with the other`, async (t) => {
+  'nodes and shards, each with the other': async (t, open) => {
     const store = await open(t)
     const [one, two, three] = [1, 2, 3].map((n) => ({ ...node(n), reservedMb: 0 }))
     const [first, second] = [shard(1, [idOf('nod', 1), idOf('nod', 2)]), shard(2, [idOf('nod', 2)])]
@@ -71,9 +72,9 @@ function placesSuite(database: string, open: OpenStore): void {
     )
     await store.write((tx) => deleteShard(tx, first.id))
     assert.deepEqual(await store.read((db) => allShards(db)), [second])
-  })
+  },
 
-  test(`${database}: API keys are found by hash, and go with their tenant`, async (t) => {
+  'API keys are found by hash, and go with their tenant': async (t, open) => {
     const store = await open(t)
     const made = [
       apiKey(1, { scopes: ['admin', 'metrics'], expiresAt: at(9) }),
@@ -91,20 +92,20 @@ function placesSuite(database: string, open: OpenStore): void {
     assert.deepEqual((await store.read((db) => listApiKeys(db, all))).items, made)
     await store.write((tx) => deleteTenant(tx, idOf('ten', 1)))
     assert.equal(await store.read((db) => findApiKey(db, idOf('key', 2))), undefined)
-  })
+  },
 }
 
-function usersSuite(database: string, open: OpenStore): void {
-  const withUsers = async (t: Parameters<OpenStore>[0], ...rows: ReturnType<typeof user>[]) => {
-    const store = await open(t)
-    await store.write(async (tx) => {
-      for (const n of [1, 2]) await insertInstance(tx, instance(n))
-      for (const row of rows) await insertUser(tx, row)
-    })
-    return store
-  }
+const withUsers = async (open: OpenStore, t: TestContext, ...rows: User[]) => {
+  const store = await open(t)
+  await store.write(async (tx) => {
+    for (const n of [1, 2]) await insertInstance(tx, instance(n))
+    for (const row of rows) await insertUser(tx, row)
+  })
+  return store
+}
 
-  test(`${database}: users by name, and lists of the tenant's alone`, async (t) => {
+export const usersTests: StoreTests = {
+  "users by name, and lists of the tenant's alone": async (t, open) => {
     const made = [
       user(1, { username: 'zoe', privileges: ['read-write'], channelPattern: '&news:*' }),
       user(2, { username: 'session', kind: 'session', expiresAt: at(9) }),
@@ -112,7 +113,7 @@ function usersSuite(database: string, open: OpenStore): void {
       user(4, { username: 'gone', status: 'deleted', deletedAt: at(1) }),
       user(5, { username: 'zoe', instanceId: idOf('ins', 2) }),
     ]
-    const store = await withUsers(t, ...made)
+    const store = await withUsers(open, t, ...made)
     const [zoe, session, adam] = made
     const of = idOf('ins', 1)
     await store.read(async (db) => {
@@ -129,10 +130,10 @@ function usersSuite(database: string, open: OpenStore): void {
       isUniqueViolation,
     )
     await store.write((tx) => insertUser(tx, user(7, { username: 'gone' })))
-  })
+  },
 
-  test(`${database}: a change of a user bumps its revision`, async (t) => {
-    const store = await withUsers(t, user(1))
+  'a change of a user bumps its revision': async (t, open) => {
+    const store = await withUsers(open, t, user(1))
     const patch = { privileges: ['+get'], channelPattern: '&*', generation: 2, updatedAt: at(4) }
     const changed = await store.write((tx) => updateUser(tx, idOf('usr', 1), patch))
     assert.deepEqual(changed, { ...user(1), ...patch, revision: 2 })
@@ -140,11 +141,12 @@ function usersSuite(database: string, open: OpenStore): void {
       store.write((tx) => updateUser(tx, idOf('usr', 9), patch)),
       /no user/,
     )
-  })
+  },
 
-  test(`${database}: sessions whose time is up, and when the next one ends`, async (t) => {
+  'sessions whose time is up, and when the next one ends': async (t, open) => {
     const session = (n: number, more = {}) => user(n, { kind: 'session', expiresAt: at(n), ...more })
     const store = await withUsers(
+      open,
       t,
       session(3),
       session(2),
@@ -164,14 +166,11 @@ function usersSuite(database: string, open: OpenStore): void {
     }
     await store.write(end)
     assert.equal(await store.read((db) => nextSessionEnd(db)), undefined)
-  })
+  },
 }
 
-export function nounsSuite(database: string, open: OpenStore): void {
-  placesSuite(database, open)
-  usersSuite(database, open)
-
-  test(`${database}: sealed secrets and authorities`, async (t) => {
+export const nounsTests: StoreTests = {
+  'sealed secrets and authorities': async (t, open) => {
     const store = await open(t)
     const secret = (n: number) => ({ id: idOf('sec', n), keyId: 'k1', blob: `blob-${n}`, createdAt: at(0) })
     await store.write((tx) => insertSecrets(tx, [1, 2, 3].map(secret)))
@@ -199,9 +198,9 @@ export function nounsSuite(database: string, open: OpenStore): void {
     })
     for (const n of [1, 2]) await store.write((tx) => insertAuthority(tx, authority(n)))
     assert.deepEqual(await store.read((db) => listAuthorities(db)), [authority(2), authority(1)])
-  })
+  },
 
-  test(`${database}: a first answer is kept once per key, until it is old`, async (t) => {
+  'a first answer is kept once per key, until it is old': async (t, open) => {
     const store = await open(t)
     const answer = (n: number) => ({
       apiKeyId: idOf('key', n),
@@ -220,9 +219,9 @@ export function nounsSuite(database: string, open: OpenStore): void {
     await store.write((tx) => deleteAnswersBefore(tx, at(2)))
     assert.equal(await store.read((db) => findAnswer(db, idOf('key', 1), 'retry-1')), undefined)
     assert.deepEqual(await store.read((db) => findAnswer(db, idOf('key', 2), 'retry-1')), answer(2))
-  })
+  },
 
-  test(`${database}: the audit trail, newest first`, async (t) => {
+  'the audit trail, newest first': async (t, open) => {
     const store = await open(t)
     const rows = [1, 2, 3].map((n) => auditRow(n, n === 2 ? { detail: { from: null }, outcome: 'refused' } : {}))
     for (const row of rows) await store.write((tx) => insertAuditRow(tx, row))
@@ -230,12 +229,12 @@ export function nounsSuite(database: string, open: OpenStore): void {
     assert.deepEqual(first.items, [rows[2], rows[1]])
     const rest = await store.read((db) => listAuditRows(db, { limit: 2, cursor: first.nextCursor }))
     assert.deepEqual(rest, { items: [rows[0]], nextCursor: null, hasMore: false })
-  })
+  },
 
-  test(`${database}: facts of the installation`, async (t) => {
+  'facts of the installation': async (t, open) => {
     const store = await open(t)
     assert.equal(await store.read((db) => getFact(db, 'id')), undefined)
     for (const value of ['a', 'b']) await store.write((tx) => setFact(tx, 'id', value))
     assert.equal(await store.read((db) => getFact(db, 'id')), 'b')
-  })
+  },
 }

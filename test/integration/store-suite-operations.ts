@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import type { Operation } from '../../src/domain/model/operation.ts'
 import { insertInstance } from '../../src/store/instances.ts'
 import {
@@ -16,7 +15,7 @@ import {
 import type { Store } from '../../src/store/store.ts'
 import { insertTenant } from '../../src/store/tenants.ts'
 import { at, idOf, instance, operation, step, tenant } from './store-rows.ts'
-import type { OpenStore } from './store-suite.ts'
+import type { StoreTests } from './store-suite.ts'
 
 const withInstances = async (store: Store, operations: Operation[]) =>
   store.write(async (tx) => {
@@ -25,8 +24,8 @@ const withInstances = async (store: Store, operations: Operation[]) =>
     for (const row of operations) await insertOperation(tx, row)
   })
 
-export function operationsSuite(database: string, open: OpenStore): void {
-  test(`${database}: an operation and its steps come back as they were`, async (t) => {
+export const operationsTests: StoreTests = {
+  'an operation and its steps come back as they were': async (t, open) => {
     const store = await open(t)
     const made = operation(1, {
       cause: { code: 'port-taken', message: 'a stranger holds 20000' },
@@ -42,9 +41,9 @@ export function operationsSuite(database: string, open: OpenStore): void {
     assert.deepEqual(found?.steps, [step(1), ended, step(3)])
     assert.equal(await store.read((db) => findOperation(db, idOf('op', 9))), undefined)
     await assert.rejects(store.write((tx) => saveSteps(tx, idOf('op', 9), [step(1)])))
-  })
+  },
 
-  test(`${database}: a change bumps the revision and keeps the rest`, async (t) => {
+  'a change bumps the revision and keeps the rest': async (t, open) => {
     const store = await open(t)
     await withInstances(store, [operation(1, { note: 'n' })])
     const patch = { status: 'running', attempts: 1, startedAt: at(1), cause: null, updatedAt: at(1) } as const
@@ -54,9 +53,9 @@ export function operationsSuite(database: string, open: OpenStore): void {
       store.write((tx) => updateOperation(tx, idOf('op', 2), patch)),
       /no operation/,
     )
-  })
+  },
 
-  test(`${database}: operations are listed newest first, by tenant, instance and status`, async (t) => {
+  'operations are listed newest first, by tenant, instance and status': async (t, open) => {
     const store = await open(t)
     await withInstances(
       store,
@@ -89,9 +88,9 @@ export function operationsSuite(database: string, open: OpenStore): void {
     assert.deepEqual(await numbers({ status: 'failed' }), [6, 3])
     assert.deepEqual(await numbers({ tenantId: idOf('ten', 1), status: 'failed' }), [3])
     assert.deepEqual(await numbers({ instanceId: idOf('ins', 2), status: 'failed', tenantId: idOf('ten', 1) }), [])
-  })
+  },
 
-  test(`${database}: what is open, and what was asked to end`, async (t) => {
+  'what is open, and what was asked to end': async (t, open) => {
     const store = await open(t)
     const [userId, gone] = [idOf('usr', 1), idOf('usr', 2)]
     await withInstances(store, [
@@ -108,5 +107,5 @@ export function operationsSuite(database: string, open: OpenStore): void {
     assert.deepEqual(await store.read((db) => instancesWithOpenOperations(db)), [idOf('ins', 1)])
     assert.deepEqual(await store.read((db) => deletesOfInstance(db, idOf('ins', 1))), [{ userId }])
     assert.deepEqual(await store.read((db) => deletesOfInstance(db, idOf('ins', 2))), [{ userId: null }])
-  })
+  },
 }

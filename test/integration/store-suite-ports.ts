@@ -1,27 +1,26 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { addReserved, findNode, insertNode, updateNode } from '../../src/store/nodes.ts'
 import { allocatePort, blockPort, releasePort } from '../../src/store/ports.ts'
 import type { Store } from '../../src/store/store.ts'
 import { at, idOf, node } from './store-rows.ts'
-import type { OpenStore } from './store-suite.ts'
+import type { StoreTests } from './store-suite.ts'
 
 const nodeId = idOf('nod', 1)
 const allocate = (store: Store, now = 0) => store.write((tx) => allocatePort(tx, nodeId, idOf('srv', 1), at(now)))
 const onNode = async (store: Store, portMin: number, portMax: number) =>
   store.write((tx) => insertNode(tx, node(1, { portMin, portMax })))
 
-export function portsSuite(database: string, open: OpenStore): void {
-  test(`${database}: 200 parallel writes never get one port twice`, async (t) => {
+export const portsTests: StoreTests = {
+  '200 parallel writes never get one port twice': async (t, open) => {
     const store = await open(t)
     await onNode(store, 20_000, 20_199)
     const ports = await Promise.all(Array.from({ length: 200 }, () => allocate(store)))
     assert.equal(new Set(ports).size, 200)
     assert.ok(ports.every((port) => port !== undefined && port >= 20_000 && port <= 20_199))
     assert.equal(await allocate(store), undefined)
-  })
+  },
 
-  test(`${database}: a port rests while there are others, and until its cool-down is over`, async (t) => {
+  'a port rests while there are others, and until its cool-down is over': async (t, open) => {
     const store = await open(t)
     await onNode(store, 20_000, 20_002)
     assert.equal(await allocate(store), 20_000)
@@ -31,9 +30,9 @@ export function portsSuite(database: string, open: OpenStore): void {
     assert.equal(await allocate(store, 9), undefined, 'cooling')
     assert.equal(await allocate(store, 10), 20_000, 'cooled')
     assert.equal(await allocate(store, 1000), undefined, 'all held')
-  })
+  },
 
-  test(`${database}: a port that a stranger holds is skipped, and ours no more`, async (t) => {
+  'a port that a stranger holds is skipped, and ours no more': async (t, open) => {
     const store = await open(t)
     await onNode(store, 20_000, 20_003)
     await store.write((tx) => blockPort(tx, nodeId, 20_001, at(100)))
@@ -44,9 +43,9 @@ export function portsSuite(database: string, open: OpenStore): void {
     assert.equal(await allocate(store, 49), undefined)
     assert.equal(await allocate(store, 50), 20_002)
     assert.equal(await allocate(store, 100), 20_001)
-  })
+  },
 
-  test(`${database}: gaps are found among 10,000 held ports, behind and ahead`, async (t) => {
+  'gaps are found among 10,000 held ports, behind and ahead': async (t, open) => {
     const store = await open(t)
     await onNode(store, 20_000, 30_000)
     const held = Array.from({ length: 10_001 }, (_, n) => ({
@@ -68,9 +67,9 @@ export function portsSuite(database: string, open: OpenStore): void {
     assert.equal(await allocate(store, 1), 20_500)
     assert.equal(await allocate(store, 1), 29_000)
     assert.equal(await allocate(store, 1), undefined)
-  })
+  },
 
-  test(`${database}: the range may move; ports of another node do not matter`, async (t) => {
+  'the range may move; ports of another node do not matter': async (t, open) => {
     const store = await open(t)
     await onNode(store, 20_000, 20_009)
     await store.write((tx) => insertNode(tx, node(2, { portMin: 20_000, portMax: 20_000 })))
@@ -79,9 +78,9 @@ export function portsSuite(database: string, open: OpenStore): void {
     await store.write((tx) => updateNode(tx, nodeId, { portMin: 21_000, portMax: 21_000, updatedAt: at(1) }))
     assert.equal(await allocate(store), 21_000)
     assert.equal(await allocate(store), undefined)
-  })
+  },
 
-  test(`${database}: what is reserved is a sum, and never less than nothing`, async (t) => {
+  'what is reserved is a sum, and never less than nothing': async (t, open) => {
     const store = await open(t)
     await onNode(store, 20_000, 20_009)
     await Promise.all([1, 2, 3, 4].map((mb) => store.write((tx) => addReserved(tx, nodeId, mb))))
@@ -93,5 +92,5 @@ export function portsSuite(database: string, open: OpenStore): void {
     const found = await store.read((db) => findNode(db, nodeId))
     assert.equal(found?.reservedMb, 6)
     assert.equal(found?.revision, 1)
-  })
+  },
 }
