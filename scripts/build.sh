@@ -1,7 +1,7 @@
 #!/bin/sh
 # npm pack and npm publish (prepack): compiles what is published into dist/. Node strips no types inside node_modules.
 set -eu
-root=$(CDPATH='' cd -- "${0%/*}/.." && pwd -P)
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 . "$root/scripts/setup.sh"
 ensure_packages dev
 ensure_node

@@ -108,7 +108,7 @@ setup() {
 case ${0##*/} in
   setup.sh)
     set -eu
-    root=$(CDPATH='' cd -- "${0%/*}/.." && pwd -P)
+    root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
     case ${1:-run} in
       run | dev) setup "${1:-run}" ;;
       valkey) ensure_valkey ;;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # npm start: sets up what running needs, then becomes the platform. Arguments go to `valkeep up`.
 set -eu
-root=$(CDPATH='' cd -- "${0%/*}/.." && pwd -P)
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 . "$root/scripts/setup.sh"
 setup run
 exec "$root/bin/valkeep" up "$@"

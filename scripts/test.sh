@@ -1,7 +1,7 @@
 #!/bin/sh
 # npm test: sets up, then checks and tests everything, and ends with the sums. Stops at the first stage that fails.
 set -eu
-root=$(CDPATH='' cd -- "${0%/*}/.." && pwd -P)
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 cd "$root"
 
 usage() {

@@ -3,7 +3,7 @@
 set -eu
 command -v openssl >/dev/null 2>&1 && exit 0
 
-here=$(CDPATH='' cd -- "${0%/*}" && pwd -P)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 . "$here/lib.sh"
 { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; } || die 'the tests need openssl: install it with your package manager.'
 . "$here/apt.sh"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # A Python of the tests' own, in $parts/python: schemathesis (against /openapi.json), valkey-py and valkey-glide as real clients.
 set -eu
-here=$(CDPATH='' cd -- "${0%/*}" && pwd -P)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 . "$here/lib.sh"
 
 venv=$parts/python

@@ -2,7 +2,7 @@
 # Valkey 8.1 and 9 beside the system's, with TLS, nothing installed: packages of newer Debian suites unpacked together with their own
 # libc, and bound to it. Gives $parts/valkey/{8.1,9}/bin/valkey-{server,cli,benchmark}. About 20 s and 26 MB the first time.
 set -eu
-here=$(CDPATH='' cd -- "${0%/*}" && pwd -P)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 . "$here/lib.sh"
 
 present() { [ -x "$parts/valkey/8.1/bin/valkey-server" ] && [ -x "$parts/valkey/9/bin/valkey-server" ]; }
