@@ -1,13 +1,21 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Actor, Context } from '../control/use-case.ts'
+import type { Scope } from '../domain/model/common.ts'
 import { Problem } from '../domain/problem.ts'
 import { findApiKeyByHash } from '../store/api-keys.ts'
 import { sha256Hex } from '../vault/random.ts'
 import type { ApiDeps } from './deps.ts'
 import { parseIfMatch } from './etag.ts'
 
+/** One route and what it asks of a caller. */
+export type Endpoint = { method: string; url: string; scope: Scope | 'public' }
+
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route, once the app is ready. */
+    endpoints: Endpoint[]
+  }
   interface FastifyRequest {
     /** Who asks; null on public routes and unknown paths. */
     actor: Actor | null
@@ -55,8 +63,12 @@ function authorize(actor: Actor, scope: string): void {
 export function installAuthentication(app: FastifyInstance, deps: ApiDeps): void {
   app.decorateRequest('actor', null)
   app.decorateRequest('bearer', null)
+  const endpoints: Endpoint[] = []
+  app.decorate('endpoints', endpoints)
   app.addHook('onRoute', (route) => {
-    if (route.config?.scope === undefined) throw new Error(`${route.method} ${route.url} has no scope`)
+    const scope = route.config?.scope
+    if (scope === undefined) throw new Error(`${route.method} ${route.url} has no scope`)
+    for (const method of [route.method].flat()) endpoints.push({ method, url: route.url, scope })
   })
 
   app.register(rateLimit, {

@@ -181,7 +181,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.includes('json') ?? false
-    return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : {}) as T, text }
+    return { status: response.status, headers: response.headers, body: (isJson && text !== '' ? JSON.parse(text) : {}) as T, text }
   }
 
   const settle: TestApi['settle'] = async (operationId, status) => {
