@@ -33,7 +33,7 @@ with_lock() {
 # so a stamp older than that (npm prune, npm install) counts for nothing.
 stamp_holds() {
   stamp=$root/node_modules/.valkeep-$1
-  [ -e "$stamp" ] && ! [ "$root/node_modules/.package-lock.json" -nt "$stamp" ] && cmp -s "$root/npm-shrinkwrap.json" "$stamp"
+  cmp -s "$root/npm-shrinkwrap.json" "$stamp" && [ -z "$(find "$root/node_modules/.package-lock.json" -newer "$stamp" 2>&1)" ]
 }
 packages_present() { stamp_holds dev || { [ "$1" = run ] && stamp_holds run; }; }
 

@@ -47,7 +47,7 @@ mkdir -p "$runtime" "$parts/valkey.new"
 for deb in lib*.deb zlib*.deb; do dpkg-deb -x "$deb" "$runtime"; done
 libraries=$runtime/usr/lib/$triplet
 [ -e "$libraries/$loader" ] || libraries=$runtime/lib/$triplet
-rm -rf "$libraries/gconv" "$runtime/usr/share" "$runtime/etc"
+rm -rf "${libraries:?}/gconv" "${runtime:?}/usr/share" "${runtime:?}/etc"
 dpkg-deb -x patchelf_*.deb "$work/patchelf"
 patch_elf() { "$libraries/$loader" --library-path "$libraries" "$work/patchelf/usr/bin/patchelf" "$@"; }
 for version in 8.1 9; do
