@@ -1,5 +1,5 @@
 /** Starting one valkey-server as a foreground child in its own session, which outlives us. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { open, rm } from 'node:fs/promises'
 import { StepError } from '../../domain/plan/step-error.ts'
 import type { ServerLayout, ServerPlan } from '../../domain/server-plan.ts'
@@ -66,43 +66,44 @@ async function endOrphans(deps: StartDeps, id: string, { orphans }: ServerProces
   }
 }
 
-/** Valkey itself makes some files readable to all (ACL SAVE, AOF): the mask closes them. fork happens within spawn. */
 async function spawnServer(
   place: ServerLayout,
   binary: string,
   { appendonly }: { appendonly: 'yes' | 'no' },
 ): Promise<ChildProcess> {
   const log = await open(place.log, 'a', fileMode)
-  const mask = process.umask(0o777 & ~dirMode)
-  let child: ChildProcess
   try {
-    child = spawn(binary, [place.conf, ...(appendonly === 'no' ? ['--appendonly', 'no'] : [])], {
+    const child = spawnPrivate(binary, [place.conf, ...(appendonly === 'no' ? ['--appendonly', 'no'] : [])], {
       cwd: place.dataDir,
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
       env: environment,
     })
-  } finally {
-    process.umask(mask)
-  }
-  // Listened for in the same turn: the event comes in the next one, and nobody hears it twice.
-  const spawned = new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve)
-    child.once('error', ({ code }: NodeJS.ErrnoException) =>
-      reject(
-        new StepError('engine-missing', `${binary} cannot be run (${code})`, {
-          remedy: 'install it again, or set VALKEY_SERVER',
-        }),
-      ),
-    )
-  })
-  try {
-    await spawned
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve)
+      child.once('error', ({ code }: NodeJS.ErrnoException) =>
+        reject(
+          new StepError('engine-missing', `${binary} cannot be run (${code})`, {
+            remedy: 'install it again, or set VALKEY_SERVER',
+          }),
+        ),
+      )
+    })
+    child.unref()
+    return child
   } finally {
     await log.close()
   }
-  child.unref()
-  return child
+}
+
+/** Valkey itself makes some files readable to all (ACL SAVE, AOF): the mask closes them. The fork is within spawn. */
+function spawnPrivate(command: string, args: string[], options: SpawnOptions): ChildProcess {
+  const mask = process.umask(0o777 & ~dirMode)
+  try {
+    return spawn(command, args, options)
+  } finally {
+    process.umask(mask)
+  }
 }
 
 /**
