@@ -27,6 +27,8 @@ PATH=${node%/*}:$root/node_modules/.bin:$PATH
 # The tests' processes share one compile cache: without it each pays for type stripping again.
 NODE_COMPILE_CACHE=$root/node_modules/.cache/valkeep-test
 export PATH NODE_COMPILE_CACHE
+# oxlint takes CI=true for a terminal with colours.
+[ -t 1 ] || export NO_COLOR=1
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
