@@ -50,8 +50,11 @@ function childEnded(child: ChildProcess, deadline: AbortSignal): Promise<boolean
     const end = () => {
       child.off('exit', end)
       deadline.removeEventListener('abort', end)
+      child.unref()
       resolve(hasEnded(child))
     }
+    // A child that outlives us does not keep us up; one that we wait for does.
+    child.ref()
     child.once('exit', end)
     deadline.addEventListener('abort', end)
     if (deadline.aborted) end()
