@@ -51,6 +51,9 @@ export type TestApi = {
   makeTenant(name: string, limits?: { instances?: number; memoryMb?: number }): Promise<string>
   /** What a driver would write: the operation is over. */
   settle(operationId: string, status: Operation['status']): Promise<void>
+  /** Resolves once so many wait for the operation. */
+  waiting(operationId: string, count: number): Promise<void>
+  /** Safe to repeat. */
   close(): Promise<void>
 }
 
@@ -69,8 +72,9 @@ function makeRecorder() {
   const waiters = new Map<string, Set<() => void>>()
   return {
     wakes,
+    waiting: (operationId: string) => waiters.get(operationId)?.size ?? 0,
     changed: (operationId: string) => {
-      for (const done of waiters.get(operationId) ?? []) done()
+      for (const done of [...(waiters.get(operationId) ?? [])]) done()
     },
     driver: {
       wake: (instanceId: string) => {
@@ -82,8 +86,12 @@ function makeRecorder() {
         if (over.aborted) return
         await new Promise<void>((resolve) => {
           const set = waiters.get(operationId) ?? new Set()
-          waiters.set(operationId, set.add(resolve))
-          over.addEventListener('abort', () => resolve())
+          const done = () => {
+            set.delete(done)
+            resolve()
+          }
+          waiters.set(operationId, set.add(done))
+          over.addEventListener('abort', done)
         })
       },
     },
@@ -181,7 +189,12 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.includes('json') ?? false
-    return { status: response.status, headers: response.headers, body: (isJson && text !== '' ? JSON.parse(text) : {}) as T, text }
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (isJson && text !== '' ? JSON.parse(text) : {}) as T,
+      text,
+    }
   }
 
   const settle: TestApi['settle'] = async (operationId, status) => {
@@ -208,6 +221,9 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
       return id
     },
     settle,
+    async waiting(operationId, count) {
+      while (recorder.waiting(operationId) !== count) await new Promise((resolve) => setImmediate(resolve))
+    },
     async close() {
       await app.close()
       await store.close()
