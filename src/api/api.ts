@@ -7,7 +7,7 @@ import { makeChange } from './answer.ts'
 import { installAuthentication } from './authenticate.ts'
 import type { Api, ApiDeps, RouteDeps } from './deps.ts'
 import { docsRoutes } from './docs-page.ts'
-import { installErrors, sendProblem, toProblem } from './errors.ts'
+import { answerMalformed, installErrors, secure, sendProblem, toProblem } from './errors.ts'
 import { makeMetrics } from './metrics.ts'
 import { installOpenApi } from './openapi.ts'
 import { makeRefusals } from './refusals.ts'
@@ -25,18 +25,22 @@ import { installJsonParser, zodValidator } from './validator.ts'
 
 const bodyLimitBytes = 64 * 1024
 const requestTimeoutMs = 30_000
+const newRequestId = () => `req_${randomUUIDv7().replaceAll('-', '')}`
 
 function makeServer(deps: ApiDeps): FastifyInstance {
   const options: FastifyHttpOptions<never> = {
     loggerInstance: deps.log as never,
     bodyLimit: bodyLimitBytes,
-    genReqId: () => `req_${randomUUIDv7().replaceAll('-', '')}`,
+    genReqId: newRequestId,
     requestTimeout: requestTimeoutMs,
     // Long waits and keep-alive connections must not keep a closing platform open.
     forceCloseConnections: true,
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
+    clientErrorHandler: (_error, socket) => answerMalformed(socket, newRequestId()),
+    // No hook sees these.
     frameworkErrors: (error, request, reply) => {
+      secure(request as never, reply as never)
       sendProblem(request as never, reply as never, toProblem(error))
     },
   }
@@ -46,15 +50,7 @@ function makeServer(deps: ApiDeps): FastifyInstance {
 
 /** Headers of every answer, and its figure in the metrics. */
 function installHooks(app: FastifyInstance, deps: RouteDeps): void {
-  app.addHook('onSend', async (request, reply) => {
-    reply.header('x-request-id', request.id)
-    reply.header('x-content-type-options', 'nosniff')
-    reply.header('referrer-policy', 'no-referrer')
-    if (reply.getHeader('cache-control') === undefined) reply.header('cache-control', 'no-store')
-    if (reply.getHeader('content-security-policy') === undefined) {
-      reply.header('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
-    }
-  })
+  app.addHook('onSend', async (request, reply) => secure(request, reply))
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'none'
     deps.metrics.answered(route, request.method, reply.statusCode, reply.elapsedTime / 1000)

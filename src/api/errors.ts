@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ZodError } from 'zod'
 import { Problem, problems } from '../domain/problem.ts'
@@ -36,6 +37,26 @@ export function toProblem(error: unknown): Problem {
   if (known !== undefined) return new Problem(known[0], known[1])
   if (error instanceof SyntaxError) return new Problem('malformed-json', 'The body holds a key that is not allowed.')
   return new Problem('internal', 'The platform failed on this request.')
+}
+
+/** The headers of every answer. */
+export function secure(request: FastifyRequest, reply: FastifyReply): void {
+  reply.header('x-request-id', request.id)
+  reply.header('x-content-type-options', 'nosniff')
+  reply.header('referrer-policy', 'no-referrer')
+  if (reply.getHeader('cache-control') === undefined) reply.header('cache-control', 'no-store')
+  if (reply.getHeader('content-security-policy') === undefined) {
+    reply.header('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
+  }
+}
+
+/** What cannot be read as HTTP gets the same kind of answer, written by hand: there is no request. */
+export function answerMalformed(socket: Socket, requestId: string): void {
+  if (!socket.writable) return
+  const problem = new Problem('malformed-request', 'This is not HTTP, or its headers are too long.')
+  const body = JSON.stringify(problemAnswer(problem, requestId))
+  const head = ['HTTP/1.1 400 Bad Request', `content-type: ${problemType}`, `content-length: ${body.length}`]
+  socket.end([...head, `x-request-id: ${requestId}`, 'connection: close', '', body].join('\r\n'))
 }
 
 /** Answers a problem. `Retry-After` comes with what may be tried again. */

@@ -4,6 +4,11 @@ type Entry = { status: number; title: string; remedy: string; retryable?: boolea
 
 export const problems = {
   'malformed-json': { status: 400, title: 'The body is not JSON', remedy: 'Send one JSON document.' },
+  'malformed-request': {
+    status: 400,
+    title: 'The request cannot be read as HTTP',
+    remedy: 'Send HTTP/1.1 with headers of at most 16 KiB.',
+  },
   unauthenticated: {
     status: 401,
     title: 'No valid API key',
