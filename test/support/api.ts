@@ -21,18 +21,7 @@ import { insertTenant } from '../../src/store/tenants.ts'
 import { fileKeyProvider } from '../../src/vault/key-provider.ts'
 import { randomApiKey, randomPassword, sha256Hex } from '../../src/vault/random.ts'
 import { makeVault } from '../../src/vault/vault.ts'
-
-export type Answer<T = Record<string, unknown>> = { status: number; headers: Headers; body: T; text: string }
-
-export type CallOptions = {
-  key?: string | null
-  body?: unknown
-  /** Sent as it is, with `contentType`. */
-  raw?: string
-  contentType?: string
-  headers?: Record<string, string>
-  signal?: AbortSignal
-}
+import { type Caller, makeCaller } from './http.ts'
 
 export type TestApi = {
   app: FastifyInstance
@@ -46,7 +35,7 @@ export type TestApi = {
   /** Ids of the instances that the driver was woken for, in order. */
   wakes: string[]
   now: { value: Date }
-  call<T = Record<string, unknown>>(method: string, path: string, options?: CallOptions): Promise<Answer<T>>
+  call: Caller
   makeKey(fields?: { scopes?: Scope[]; tenantId?: string | null; expiresAt?: string | null }): Promise<string>
   makeTenant(name: string, limits?: { instances?: number; memoryMb?: number }): Promise<string>
   /** What a driver would write: the operation is over. */
@@ -173,29 +162,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   }
   const adminKey = await makeKey()
 
-  const call = async <T>(method: string, path: string, given: CallOptions = {}): Promise<Answer<T>> => {
-    const body = given.raw ?? (given.body === undefined ? undefined : JSON.stringify(given.body))
-    const key = given.key === undefined ? adminKey : given.key
-    const response = await fetch(`${url}${path}`, {
-      method,
-      headers: {
-        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
-        ...(body === undefined ? {} : { 'content-type': given.contentType ?? 'application/json' }),
-        ...given.headers,
-      },
-      ...(body === undefined ? {} : { body }),
-      ...(given.signal === undefined ? {} : { signal: given.signal }),
-      redirect: 'manual',
-    })
-    const text = await response.text()
-    const isJson = response.headers.get('content-type')?.includes('json') ?? false
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: (isJson && text !== '' ? JSON.parse(text) : {}) as T,
-      text,
-    }
-  }
+  const call = makeCaller(url, adminKey)
 
   const settle: TestApi['settle'] = async (operationId, status) => {
     const at = now.value.toISOString()
