@@ -55,8 +55,9 @@ export function probesFor(user: AclUser, engineVersion: string): Probe[] {
   const channels = canonicalChannels(user.channels).map(globOf)
   const key = keys.map(sampleInside).find((sample) => sample !== undefined) ?? 'valkeep-probe'
   const channel = channels.map(sampleInside).find((sample) => sample !== undefined) ?? 'valkeep-probe'
-  const strangeKey = sampleOutside(keys)
-  const strangeChannel = sampleOutside(channels)
+  // `~*` and `&*` are flags of the user, not globs: nothing is outside, not even the empty text that no glob matches.
+  const strangeKey = keys.includes('*') ? undefined : sampleOutside(keys)
+  const strangeChannel = channels.includes('*') ? undefined : sampleOutside(channels)
   return runnableCommands(engineVersion).flatMap((command) => {
     // PSUBSCRIBE's argument must be a permitted pattern literally, not a channel that one matches
     const own = command.name === 'psubscribe' ? (channels[0] ?? channel) : channel

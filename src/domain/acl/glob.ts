@@ -93,6 +93,5 @@ export function sampleInside(glob: string): string | undefined {
 
 /** A text that none of the globs match; undefined where none of some candidates escapes them (`*`). */
 export function sampleOutside(globs: readonly string[]): string | undefined {
-  if (globs.includes('*')) return undefined // `~*` and `&*` are flags of the user: no text is outside, not even ''
   return CANDIDATES.find((candidate) => !globs.some((glob) => globMatches(glob, candidate)))
 }
