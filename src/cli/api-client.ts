@@ -13,7 +13,12 @@ export type ApiClient = {
   get: <T>(path: string, query?: Query, timeoutMs?: number) => Promise<T>
   /** Rows of a list, up to `limit` over as many pages as that takes. */
   list: <T>(path: string, query: Query, limit: number) => Promise<{ items: T[]; more: boolean }>
-  send: <T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown) => Promise<Answer<T>>
+  send: <T>(
+    method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+    timeoutMs?: number,
+  ) => Promise<Answer<T>>
 }
 
 const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
@@ -42,6 +47,8 @@ export function parseApiUrl(text: string): URL {
 export const path = (strings: TemplateStringsArray, ...parts: string[]): string =>
   strings.reduce((text, part, i) => text + encodeURIComponent(parts[i - 1] ?? '') + part)
 
+type Page<T> = { items: T[]; next_cursor: string | null }
+
 const readTries = 3
 const retryableStatus = new Set([429, 502, 503, 504])
 const pageSize = 200
@@ -56,81 +63,94 @@ function unreachable(url: URL, error: unknown): CliError {
   if ((error as Error).name === 'TimeoutError')
     return new CliError(exitCodes.timeout, `${url.origin} did not answer in time`, { next: 'valkeep status' })
   const reason = reasonOf(error)
-  const next = /CERT|SIGNED|ISSUER|ALTNAME/i.test(reason)
+  const next = /CERT|SIGN|ISSUER|ALTNAME|VERIFY/i.test(reason)
     ? 'Where the platform has a certificate of a private CA: --ca-file FILE'
     : 'On its machine: valkeep status, valkeep doctor'
   return new CliError(exitCodes.unreachable, `Cannot reach the platform at ${url.origin}: ${reason}`, { next })
+}
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+type Request = { method: Method; url: string; body?: unknown; timeoutMs: number }
+
+/** One request, with everything that says who asks. @throws CliError where there is no answer */
+function request(base: URL, key: string, { method, url, body, timeoutMs }: Request): Promise<Response> {
+  const headers: Record<string, string> = {
+    authorization: `Bearer ${key}`,
+    accept: 'application/json, application/problem+json',
+  }
+  if (body !== undefined) headers['content-type'] = 'application/json'
+  if (method === 'POST') headers['idempotency-key'] = randomUUID()
+  const init: RequestInit = { method, headers, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) }
+  if (body !== undefined) init.body = JSON.stringify(body)
+  return fetch(url, init).catch((error) => Promise.reject(unreachable(base, error)))
+}
+
+const retryAfterS = (response: Response) => Number(response.headers.get('retry-after') ?? 0)
+
+/** Asks again where that may help: safe for reads alone. */
+async function retrying(ask: () => Promise<Response>): Promise<Response> {
+  for (let tried = 1; ; tried++) {
+    const last = tried === readTries
+    const answer = await ask().catch((error: CliError) => {
+      if (last || error.exitCode !== exitCodes.unreachable) throw error
+      return null
+    })
+    const waitS = answer === null ? 0 : retryAfterS(answer)
+    if (answer !== null && (last || !retryableStatus.has(answer.status) || !(waitS <= 10))) return answer
+    await answer?.body?.cancel()
+    await delay(Math.max(waitS * 1000, 100 * 3 ** (tried - 1)))
+  }
+}
+
+/** The answer's JSON. @throws CliError where it is a problem, or nothing that a platform would say */
+async function bodyOf<T>(base: URL, response: Response): Promise<T> {
+  if (response.status === 204) return undefined as T
+  const text = await response.text().catch((error) => Promise.reject(unreachable(base, error)))
+  const json = parseJson(text)
+  const speaksJson =
+    /\bjson\b/.test(response.headers.get('content-type') ?? '') && typeof json === 'object' && json !== null
+  if (!response.ok && speaksJson) throw problemError(response.status, json as ProblemBody)
+  if (!speaksJson || !response.ok) {
+    const message = `${base.origin} answered ${response.status} and not as a Valkeep platform does`
+    throw new CliError(exitCodes.failed, message, { next: 'Check --api, and what listens there.' })
+  }
+  return json as T
 }
 
 /** Makes a client. @param key the API key; kept in memory, sent to `base` alone (redirects are refused) */
 export function makeApiClient(base: URL, key: string, requestTimeoutMs = 30_000): ApiClient {
   const root = base.href.replace(/\/+$/, '')
 
-  async function once(method: string, url: string, body: unknown, timeoutMs: number): Promise<Response> {
-    const headers: Record<string, string> = {
-      authorization: `Bearer ${key}`,
-      accept: 'application/json, application/problem+json',
-    }
-    if (body !== undefined) headers['content-type'] = 'application/json'
-    if (method === 'POST') headers['idempotency-key'] = randomUUID()
-    const init: RequestInit = { method, headers, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) }
-    if (body !== undefined) init.body = JSON.stringify(body)
-    return fetch(url, init).catch((error) => Promise.reject(unreachable(base, error)))
+  async function get<T>(path: string, query: Query = {}, timeoutMs = requestTimeoutMs): Promise<T> {
+    const url = root + path + queryText(query)
+    return bodyOf<T>(base, await retrying(() => request(base, key, { method: 'GET', url, timeoutMs })))
   }
 
-  async function read(url: string, timeoutMs: number): Promise<Response> {
-    for (let tried = 1; ; tried++) {
-      const response = await once('GET', url, undefined, timeoutMs).catch((error: CliError) => error)
-      if (response instanceof Error && (tried === readTries || response.exitCode !== exitCodes.unreachable))
-        throw response
-      const waitS = response instanceof Error ? 0 : Number(response.headers.get('retry-after') ?? 0)
-      if (!(response instanceof Error)) {
-        if (tried === readTries || !retryableStatus.has(response.status) || !(waitS <= 10)) return response
-        await response.body?.cancel()
-      }
-      await delay(Math.max(waitS * 1000, 100 * 3 ** (tried - 1)))
-    }
+  async function list<T>(path: string, query: Query, limit: number): Promise<{ items: T[]; more: boolean }> {
+    const items: T[] = []
+    let cursor: string | undefined
+    do {
+      const size = Math.min(pageSize, limit - items.length)
+      const page: Page<T> = await get<Page<T>>(path, { ...query, limit: size, cursor })
+      items.push(...page.items)
+      cursor = page.next_cursor ?? undefined
+    } while (cursor !== undefined && items.length < limit)
+    return { items, more: cursor !== undefined }
   }
 
-  async function bodyOf<T>(response: Response): Promise<T> {
-    if (response.status === 204) return undefined as T
-    const text = await response.text().catch((error) => Promise.reject(unreachable(base, error)))
-    const json = parseJson(text)
-    const speaksJson =
-      /\bjson\b/.test(response.headers.get('content-type') ?? '') && typeof json === 'object' && json !== null
-    if (!response.ok && speaksJson) throw problemError(response.status, json as ProblemBody)
-    if (!speaksJson || !response.ok) {
-      const message = `${base.origin} answered ${response.status} and not as a Valkeep platform does`
-      throw new CliError(exitCodes.failed, message, { next: 'Check --api, and what listens there.' })
-    }
-    return json as T
+  async function send<T>(
+    method: Method,
+    path: string,
+    body?: unknown,
+    timeoutMs = requestTimeoutMs,
+  ): Promise<Answer<T>> {
+    const response = await request(base, key, { method, url: root + path, body, timeoutMs })
+    const location = response.headers.get('location') ?? ''
+    const operationId = /\/operations\/([^/?#]+)$/.exec(location)?.[1] ?? null
+    return { body: await bodyOf<T>(base, response), operationId }
   }
 
-  const get = async <T>(path: string, query: Query = {}, timeoutMs = requestTimeoutMs) =>
-    bodyOf<T>(await read(root + path + queryText(query), timeoutMs))
-
-  return {
-    url: root,
-    get,
-    async list<T>(path: string, query: Query, limit: number) {
-      const items: T[] = []
-      let cursor: string | undefined
-      do {
-        const size = Math.min(pageSize, limit - items.length)
-        type Page = { items: T[]; next_cursor: string | null }
-        const page: Page = await get<Page>(path, { ...query, limit: size, cursor })
-        items.push(...page.items)
-        cursor = page.next_cursor ?? undefined
-      } while (cursor !== undefined && items.length < limit)
-      return { items, more: cursor !== undefined }
-    },
-    async send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown) {
-      const response = await once(method, root + path, body, requestTimeoutMs)
-      const location = response.headers.get('location') ?? ''
-      const answer = await bodyOf<T>(response)
-      return { body: answer, operationId: /\/operations\/([^/?#]+)$/.exec(location)?.[1] ?? null }
-    },
-  }
+  return { url: root, get, list, send }
 }
 
 function parseJson(text: string): unknown {

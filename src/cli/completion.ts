@@ -16,6 +16,7 @@ const zsh = `#compdef valkeep
 _valkeep() {
   local -a found
   found=("\${(@f)$("\${words[1]}" complete --describe -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  found=("\${(@)found:#}")
   found=("\${found[@]//:/\\\\:}")
   found=("\${found[@]/$'\\t'/:}")
   _describe valkeep found || _files

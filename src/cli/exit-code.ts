@@ -65,6 +65,8 @@ export const usageError = (message: string, next: string | null = null) =>
 export const hints: Record<ProblemCode, string> = {
   'malformed-json':
     'This is a fault of this program: check that its version is that of the platform (valkeep --version).',
+  'malformed-request':
+    'This is a fault of this program: check that its version is that of the platform (valkeep --version).',
   unauthenticated:
     'Name the file of a valid key: --key-file FILE (the first admin key: admin.key in the data directory).',
   forbidden: 'An admin can make a key with that scope: valkeep key create NAME --scope SCOPE',
@@ -103,7 +105,9 @@ export function problemError(status: number, body: ProblemBody): CliError {
   const reasons = errors.map((e) => `${e.pointer || 'body'}: ${e.detail ?? 'is wrong'}`)
   if (status >= 500 && body.request_id) reasons.push(`request id: ${body.request_id}`)
   const hint = body.code !== undefined && Object.hasOwn(hints, body.code) ? hints[body.code as ProblemCode] : undefined
-  const message = detail && detail !== title ? `${title}: ${detail}` : title
+  // The detail of a single wrong field is that field's line again.
+  const says = detail !== undefined && detail !== title && !reasons.includes(detail)
+  const message = says ? `${title}: ${detail}` : title
   return new CliError(exitCodeOfStatus(status), message, { reasons, next: hint ?? body.remedy ?? null, status })
 }
 

@@ -6,15 +6,14 @@ import { isIP } from 'node:net'
 import { path } from './api-client.ts'
 import type { Context } from './context.ts'
 import { CliError, exitCodes } from './exit-code.ts'
-import { follow } from './operation-report.ts'
 import type { Session } from './session.ts'
 import type { ConnectionView } from './views.ts'
 
 /** Answer of POST /valkey-instances/{id}/sessions. */
-type SessionUser = { id: string; username: string; password: string; status: string }
+type SessionUser = { id: string; username: string; password: string }
 
-/** A user is served within milliseconds, unless the instance is being changed. */
-const readyTimeoutS = 60
+/** The answer comes once the server knows the user: at once, unless the instance is being changed. */
+export const sessionTimeoutMs = 90_000
 
 export type ConnectOptions = {
   program: string
@@ -59,16 +58,17 @@ export async function connectWithValkeyCli(
     const caFile = join(dir, 'ca.pem')
     writeFileSync(caFile, connection.ca_pem, { mode: 0o600 })
     const body = { preset: options.preset, ttl_s: options.ttlS }
-    const answer = await client.send<SessionUser>('POST', path`/valkey-instances/${instanceId}/sessions`, body)
-    user = answer.body
-    if (user.status !== 'active' && answer.operationId !== null)
-      await follow(session, answer.operationId, 'Preparing the session', readyTimeoutS)
+    const sessions = path`/valkey-instances/${instanceId}/sessions`
+    user = (await client.send<SessionUser>('POST', sessions, body, sessionTimeoutMs)).body
     if (ending === null) {
       const args = [...valkeyCliArgs(connection, user.username, caFile), ...options.args]
       // valkey-cli 8.0 reads this name only. It is in the environment of this one child and goes with it.
       const env = { ...context.childEnv, REDISCLI_AUTH: user.password }
       child = spawn(options.program, args, { stdio: 'inherit', env })
-      await outcome(child, options.program, context)
+      await outcome(child, options.program, context).catch((error) => {
+        // A signal ended it: how valkey-cli took that is no news.
+        if (ending === null) throw error
+      })
     }
   } finally {
     rmSync(dir, { recursive: true, force: true })

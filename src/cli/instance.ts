@@ -294,9 +294,10 @@ const session = apiCommand<SessionFlags, [string]>({
   run: async (session, flags, name) => {
     const { id } = await findInstance(session, name, flags.tenant)
     const body = { preset: flags.preset, ttl_s: flags.ttl }
-    session.showDetails(
-      (await session.client.send<Record<string, unknown>>('POST', path`/valkey-instances/${id}/sessions`, body)).body,
-    )
+    const { sessionTimeoutMs } = await import('./instance-connect.ts')
+    const sessions = path`/valkey-instances/${id}/sessions`
+    session.showDetails((await session.client.send<object>('POST', sessions, body, sessionTimeoutMs)).body)
+    session.note('The password is shown this once and kept nowhere.')
   },
 })
 

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { after, test } from 'node:test'
+import { makeApiClient } from './api-client.ts'
+import type { Context } from './context.ts'
 import { CliError } from './exit-code.ts'
-import { assertSucceeded, hasEnded, plainProgress, stepLine } from './operation-report.ts'
+import { assertSucceeded, follow, hasEnded, plainProgress, stepLine } from './operation-report.ts'
+import type { Session } from './session.ts'
 import type { OperationView, StepView } from './views.ts'
 
 const step = (change: Partial<StepView> = {}): StepView => ({
@@ -84,4 +89,53 @@ test('an operation has ended where nothing more will happen', () => {
     statuses.map((status) => hasEnded(operation({ status }))),
     [false, false, true, true, true, true],
   )
+})
+
+/** A platform whose one operation never ends, and what a person is told meanwhile. */
+async function neverEnding() {
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(operation({ steps: [step()] })))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  after(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const lines: string[] = []
+  let interrupt = () => {}
+  const context = {
+    stdout: { isTTY: false },
+    stderr: { isTTY: false },
+    onSignal(handler: (signal: NodeJS.Signals) => void) {
+      interrupt = () => handler('SIGINT')
+      return () => {
+        interrupt = () => {}
+      }
+    },
+  } as unknown as Context
+  const note = (line: string) => {
+    lines.push(line)
+    if (lines.length === 2) interrupting?.()
+  }
+  let interrupting: (() => void) | null = null
+  const session = { context, client: makeApiClient(new URL(`http://127.0.0.1:${port}`), 'k'), note } as Session
+  return { session, lines, interruptAfterFirstStep: () => (interrupting = () => interrupt()) }
+}
+
+test('waiting ends when its time is up, and says how to go on', async () => {
+  const { session, lines } = await neverEnding()
+  await assert.rejects(follow(session, 'op_1', 'Creating x', 0), (error: CliError) => {
+    assert.equal(error.exitCode, 7)
+    assert.match(error.next ?? '', /valkeep operation wait op_1/)
+    return true
+  })
+  assert.deepEqual(lines, ['Creating x (op_1)', '  start: done (12 ms)'])
+})
+
+test('Ctrl-C ends the waiting, not the operation', async () => {
+  const { session, interruptAfterFirstStep } = await neverEnding()
+  interruptAfterFirstStep()
+  await assert.rejects(follow(session, 'op_1', 'Creating x', 60), (error: CliError) => {
+    assert.equal(error.exitCode, 130)
+    assert.match(error.next ?? '', /It goes on: valkeep operation wait op_1/)
+    return true
+  })
 })

@@ -1,5 +1,6 @@
 /** Waits for an operation and shows its steps: a live list on a terminal, plain lines in a pipe; on stderr always. */
 import { type Answer, path } from './api-client.ts'
+import type { Context } from './context.ts'
 import { CliError, exitCodes } from './exit-code.ts'
 import type { Session } from './session.ts'
 import { printable } from './text.ts'
@@ -123,6 +124,10 @@ async function live(
   return result as unknown as OperationView
 }
 
+/** The list is redrawn in place: that needs a terminal that says how wide it is, and room for a line. */
+const canShowLive = ({ stdout, stderr, colour }: Context) =>
+  Boolean(stderr.isTTY && stdout.isTTY) && colour && stdout.columns >= 40
+
 /**
  * Waits until the operation has succeeded.
  * @param title what is being done, for the person: `Creating instance myapp`
@@ -134,8 +139,7 @@ export async function follow(session: Session, id: string, title: string, timeou
   const release = context.onSignal(() => abort.abort())
   const run = (progress: Progress) => poll(session, id, timeoutS, abort.signal, progress)
   try {
-    if (context.stderr.isTTY && context.stdout.isTTY && context.colour)
-      return await live(session, printable(title), run)
+    if (canShowLive(context)) return await live(session, printable(title), run)
     session.note(`${title} (${id})`)
     const operation = await run(plainProgress(session.note))
     assertSucceeded(operation)
@@ -147,8 +151,8 @@ export async function follow(session: Session, id: string, title: string, timeou
 
 type Waiting = { wait: boolean; timeout: number }
 
-/** Fields that an answer shows once and never again. */
-const secretFields = ['password', 'users', 'key']
+/** An answer that shows a generated password, once and never again. */
+const showsSecret = (answer: object) => 'password' in answer || 'users' in answer
 
 /**
  * What every asynchronous change ends with: waits where asked to, then shows the resource as it is now, with what only
@@ -162,16 +166,20 @@ export async function finish(
 ): Promise<void> {
   const { operationId } = change.answer
   const accepted = { ...change.answer.body }
+  const show = (record: object) => {
+    session.showDetails(record)
+    if (showsSecret(accepted)) session.note('The password is shown this once and kept nowhere.')
+  }
   if (operationId === null || !flags.wait) {
-    session.showDetails({ ...accepted, ...(operationId === null ? {} : { operation_id: operationId }) })
+    show({ ...accepted, ...(operationId === null ? {} : { operation_id: operationId }) })
     return
   }
   try {
     await follow(session, operationId, change.title, flags.timeout)
   } catch (error) {
-    if (secretFields.some((field) => field in accepted)) session.showDetails(accepted)
+    if (showsSecret(accepted)) show(accepted)
     throw error
   }
   if (change.reread === null) session.show({ operation_id: operationId, status: 'succeeded' }, () => '')
-  else session.showDetails({ ...accepted, ...(await change.reread()) })
+  else show({ ...accepted, ...(await change.reread()) })
 }

@@ -9,9 +9,10 @@ export type PasswordFlags = { passwordStdin?: boolean; passwordPrompt?: boolean 
 
 /** One line without echo. The terminal is in raw mode meanwhile, so that nothing shows what is typed. */
 function askHidden(context: Context, prompt: string): Promise<string> {
-  context.stderr.write(prompt)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: context.stdin, output: nowhere, terminal: true, historySize: 0 })
+  // Only now: what is typed at once is not shown either.
+  context.stderr.write(prompt)
   return new Promise((resolve, reject) => {
     const end = (settle: () => void) => {
       lines.removeAllListeners('close')

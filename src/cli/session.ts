@@ -18,7 +18,7 @@ export type Session = {
   /** `--json`: the value on stdout; else the text. */
   show: (value: unknown, text: () => string) => void
   showTable: <T>(rows: readonly T[], columns: readonly Column<T>[], extra?: { more: boolean }) => void
-  showDetails: (record: Record<string, unknown>) => void
+  showDetails: (record: object) => void
   /** A line for the person, on stderr. */
   note: (text: string) => void
 }
@@ -79,7 +79,7 @@ function makeOutput(context: Context, json: boolean): Pick<Session, 'show' | 'sh
       if (extra?.more) note(`Only the first ${rows.length} are shown: --limit N shows more.`)
     },
     showDetails(record) {
-      show(record, () => details(record, bold))
+      show(record, () => details({ ...record }, bold))
     },
   }
 }

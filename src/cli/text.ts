@@ -16,11 +16,11 @@ export function cell(value: unknown): string {
   if (value === null || value === undefined || value === '') return '-'
   if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(cell).join(' ')
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  if (typeof value === 'object')
-    return Object.entries(value)
-      .map(([key, each]) => `${oneLine(key)}=${cell(each)}`)
-      .join(' ')
-  return oneLine(String(value))
+  if (typeof value === 'object') {
+    const entries = Object.entries(value)
+    return entries.map(([key, each]) => `${oneLine(key)}=${cell(each)}`).join(' ')
+  }
+  return oneLine(`${value as string | number}`)
 }
 
 export type Column<T> = { title: string; value: (row: T) => unknown }
@@ -67,7 +67,3 @@ export function age(iso: string | null | undefined, now: Date = new Date()): str
   if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`
   return `${Math.floor(seconds / 86_400)}d`
 }
-
-/** A word for a POSIX shell: left as it is where that is safe, else in single quotes. */
-export const shellWord = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`

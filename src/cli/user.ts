@@ -21,7 +21,8 @@ import { finish } from './operation-report.ts'
 import { type PasswordFlags, readPassword } from './password.ts'
 import { findInstance, findUser } from './resolve.ts'
 import type { Session } from './session.ts'
-import type { UserView } from './views.ts'
+import { details } from './text.ts'
+import type { EffectiveView, UserView } from './views.ts'
 
 const instance = argument('INSTANCE', 'Name or id')
 const user = args(
@@ -159,7 +160,9 @@ export const userCommands = group('Users of an instance (ACL)', {
     flags: { tenant: tenantFlag },
     run: async (session, flags, first, username) => {
       const { id } = await findUser(session, first, username, flags.tenant)
-      session.showDetails(await session.client.get<Record<string, unknown>>(path`/valkey-users/${id}/effective`))
+      const effective = await session.client.get<EffectiveView>(path`/valkey-users/${id}/effective`)
+      // With its reason each denied command is a line: --json has them.
+      session.show(effective, () => details({ ...effective, denied: effective.denied.map((each) => each.command) }))
     },
   }),
 })

@@ -92,11 +92,11 @@ function makeContext(): Context {
   }
 }
 
-// A reader that has seen enough (`valkeep … | head`) is no fault.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(exitCodes.ok)
-})
+// A reader that has seen enough (`valkeep … | head`) is no fault, and no reason to end the platform.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
 
 const context = makeContext()
 await run(makeApp(settingFlags, version), process.argv.slice(2), context)
