@@ -10,7 +10,7 @@ import { ensureOwnDir } from './files.ts'
 import { makeFindProcess } from './find.ts'
 import { lastWords } from './log.ts'
 import { observeFiles } from './observe-files.ts'
-import { portHolder } from './port.ts'
+import { makePortHolder } from './port.ts'
 import { type ProcessTable, procTable, psTable } from './process-table.ts'
 import { readRecord } from './record.ts'
 import { startServer } from './start.ts'
@@ -49,6 +49,7 @@ export function makeProcessRuntime(deps: ProcessRuntimeDeps): Runtime {
   const find = makeFindProcess(table, serversDir, layout)
   const children = new Map<string, ChildProcess>()
   const binaryVersion = makeBinaryVersion()
+  const portHolder = makePortHolder()
   const oneAtATime = makeQueue()
 
   return {
@@ -66,7 +67,7 @@ export function makeProcessRuntime(deps: ProcessRuntimeDeps): Runtime {
         observeFiles(place),
         dataState(place.dataDir, dataNames(plan.conf), plan.engine.version),
         seen,
-        seen.then((server) => portHolder(plan.listen, server?.pid ?? null)),
+        seen.then((server) => portHolder(plan.id, plan.listen, server)),
         binaryVersion(plan.engine.binary),
       ])
       const process = server && { pid: server.pid, frozen: server.frozen }
