@@ -60,7 +60,7 @@ export async function startPlatform(settings: Settings, io: PlatformIo): Promise
       writePrivateFile(place.adminKey, `${key}\n`),
     )
     undo.unshift(() => platform.stop())
-    const api = await makeApi({
+    const api = makeApi({
       store,
       control: platform.control,
       driver: platform.driver,
@@ -134,7 +134,8 @@ export async function runPlatform(settings: Settings, { stdout, stderr }: Termin
 
 const untilSignal = (): Promise<NodeJS.Signals> =>
   new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => resolve(name))
+    // Kept after the first: npm forwards a Ctrl-C that the terminal sent us already, and the second must not kill us.
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => resolve(name))
   })
 
 async function showFirst(settings: Settings, running: Running, stdout: Terminal['stdout']): Promise<void> {

@@ -7,7 +7,7 @@ export type InstanceQueue = {
   slot<T>(work: () => Promise<T>): Promise<T>
   /** Resolves when no run is under way. Requests made meanwhile are dropped. */
   drain(): Promise<void>
-  size(): { waiting: number; running: number }
+  queue(): { waiting: number; running: number }
 }
 
 /**
@@ -55,6 +55,6 @@ export function makeInstanceQueue(run: (instanceId: string) => Promise<void>, co
       closed = true
       await Promise.all([...lanes.values()].map((state) => state.done))
     },
-    size: () => ({ waiting: waiting.length, running: working }),
+    queue: () => ({ waiting: waiting.length, running: working }),
   }
 }

@@ -11,11 +11,7 @@ import { platformContext } from '../platform-context.ts'
 import type { Look } from './attempt.ts'
 import { type FinishDeps, sentence } from './finish.ts'
 import type { Loaded } from './load.ts'
-
-/** Two ends within this time make a crash loop. */
-const crashWindowMs = 60_000
-const maxRestartPauseMs = 60_000
-const maxRetryPauseMs = 600_000
+import { makePauses } from './pauses.ts'
 
 export type RepairDeps = {
   store: Store
@@ -38,98 +34,45 @@ export type Repairs = {
   stop(): void
 }
 
-type State = {
-  reason: string | null
-  failures: number
-  restarts: number
-  lastRestartMs: number
-  notBeforeMs: number
-  timer: NodeJS.Timeout | null
+/** What to do about a look: nothing, look again later, or repair for the reason given. */
+function judge(loaded: Loaded, { next }: Look, certificateDue: boolean): { act: 'none' | 'later' } | { found: string } {
+  const { instance } = loaded
+  if (next.state === 'converged' && !certificateDue && isWell(instance)) return { act: 'none' }
+  // A person decides about what never worked, and about a delete that could not be finished.
+  if (loaded.doomed || (!instance.everActive && instance.status === 'failed')) return { act: 'none' }
+  if (next.state === 'blocked' && (next.wait || sentence(next.cause) === instance.statusMessage))
+    return { act: 'later' }
+  return { found: certificateDue && next.state === 'converged' ? 'a certificate nears its end' : describe(next) }
 }
 
+/** @param look asks for a run of the instance */
 export function makeRepairs(deps: RepairDeps, look: (instanceId: string) => void): Repairs {
-  const states = new Map<string, State>()
-  let stopped = false
+  const pauses = makePauses(look)
 
-  function stateOf(id: string): State {
-    const present = states.get(id)
-    if (present) return present
-    const fresh: State = { reason: null, failures: 0, restarts: 0, lastRestartMs: 0, notBeforeMs: 0, timer: null }
-    states.set(id, fresh)
-    return fresh
-  }
-
-  function lookAt(id: string, atMs: number): void {
-    const state = stateOf(id)
-    if (state.timer || stopped) return
-    state.timer = setTimeout(
-      () => {
-        state.timer = null
-        look(id)
-      },
-      Math.max(0, atMs - Date.now()),
-    )
-    state.timer.unref()
-  }
-
-  function later(id: string): void {
-    const state = stateOf(id)
-    state.failures += 1
-    state.notBeforeMs = Date.now() + Math.min(1_000 * 2 ** state.failures, maxRetryPauseMs)
-    lookAt(id, state.notBeforeMs)
-  }
-
-  /** A first end is repaired at once; a server that keeps ending waits longer each time. */
-  function countRestart(state: State): void {
-    const now = Date.now()
-    state.restarts = now - state.lastRestartMs < crashWindowMs ? state.restarts + 1 : 0
-    state.lastRestartMs = now
-    if (state.restarts > 0) state.notBeforeMs = now + Math.min(500 * 2 ** state.restarts, maxRestartPauseMs)
+  async function begin(loaded: Loaded, seen: Look, certificateDue: boolean): Promise<boolean> {
+    const { id } = loaded.instance
+    const verdict = judge(loaded, seen, certificateDue)
+    if ('act' in verdict) {
+      if (verdict.act === 'later') pauses.failed(id)
+      else pauses.forget(id)
+      return false
+    }
+    if (pauses.pausing(id)) return false
+    const { next } = seen
+    if (next.state === 'steps' && next.steps.some((step) => step.kind === 'start')) pauses.restarted(id)
+    const reason = pauses.takeReason(id)
+    await insertRepair(deps, loaded, reason ? `${reason}; ${verdict.found}` : verdict.found)
+    return true
   }
 
   return {
-    suspect: (id, reason) => {
-      stateOf(id).reason = reason
-    },
-    async begin(loaded, seen, certificateDue) {
-      const { instance } = loaded
-      const { next } = seen
-      if (next.state === 'converged' && !certificateDue && isWell(instance)) {
-        const state = states.get(instance.id)
-        if (state) state.reason = null
-        return false
-      }
-      // A person decides about what never worked, and about a delete that could not be finished.
-      if (loaded.doomed || (!instance.everActive && instance.status === 'failed')) return false
-      if (next.state === 'blocked' && (next.wait || sentence(next.cause) === instance.statusMessage)) {
-        later(instance.id)
-        return false
-      }
-      const state = stateOf(instance.id)
-      if (Date.now() < state.notBeforeMs) {
-        lookAt(instance.id, state.notBeforeMs)
-        return false
-      }
-      if (next.state === 'steps' && next.steps.some((step) => step.kind === 'start')) countRestart(state)
-      const found = certificateDue && next.state === 'converged' ? 'a certificate nears its end' : describe(next)
-      await insertRepair(deps, loaded, state.reason ? `${state.reason}; ${found}` : found)
-      state.reason = null
-      return true
-    },
-    converged(id) {
-      const state = states.get(id)
-      if (!state) return
-      state.failures = 0
-      if (state.timer) clearTimeout(state.timer)
-      state.timer = null
-    },
-    gaveUp: later,
-    later,
+    suspect: pauses.suspect,
+    begin,
+    converged: pauses.forget,
+    gaveUp: pauses.failed,
+    later: pauses.failed,
     movePort: (loaded) => movePort(deps, loaded),
-    stop() {
-      stopped = true
-      for (const state of states.values()) if (state.timer) clearTimeout(state.timer)
-    },
+    stop: pauses.stop,
   }
 }
 

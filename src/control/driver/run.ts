@@ -1,0 +1,131 @@
+/** One run of one instance: what is open is worked on until it is served or given up; where nothing is, drift is looked for. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Cause } from '../../domain/model/common.ts'
+import type { OperationStep } from '../../domain/model/operation.ts'
+import { healthOf } from '../../domain/plan/health.ts'
+import { saveSteps } from '../../store/operations.ts'
+import type { Store } from '../../store/store.ts'
+import { type CertificateDeps, issueDue } from '../certificates.ts'
+import { instanceSpec, type SpecDeps } from '../spec.ts'
+import { type AttemptDeps, type AttemptResult, attempt, type Look, look } from './attempt.ts'
+import { beginRun } from './begin.ts'
+import { countAttempt, type FinishDeps, finishConverged, finishFailed } from './finish.ts'
+import { type Loaded, loadInstance } from './load.ts'
+import type { Repairs } from './repair.ts'
+import { makeStepLog } from './step-log.ts'
+
+/** Pause before attempt n + 1: this times 2 to the n. */
+const firstPauseMs = 250
+
+export type RunDeps = {
+  store: Store
+  spec: SpecDeps
+  certificates: CertificateDeps
+  finish: FinishDeps
+  attempt: AttemptDeps
+  repairs: Repairs
+  attempts: number
+  now: () => string
+  log: {
+    info(fields: object, message: string): void
+    warn(fields: object, message: string): void
+    error(fields: object, message: string): void
+  }
+  /** Called whenever an instance was looked at: its rows and what was seen. */
+  onLook: (loaded: Loaded, seen: Look) => void
+  onGone: (loaded: Loaded) => void
+  /** Whether somebody changed the instance's rows since the run began. */
+  changed: (instanceId: string) => boolean
+  /** Asks for a run after this one. */
+  again: (instanceId: string) => void
+  /** Operations or steps of the instance changed. */
+  report: (instanceId: string) => void
+  signal: AbortSignal
+}
+
+/** Nothing is open: is what runs what was asked for? Begins a repair where it is not. */
+export async function inspect(deps: RunDeps, loaded: Loaded): Promise<void> {
+  const { id } = loaded.instance
+  if (loaded.servers.some((server) => !server.certificate)) return
+  const spec = await instanceSpec(deps.spec, loaded)
+  const seen = await deps.attempt.slot(() => look(deps.attempt, spec, deps.signal))
+  deps.onLook(loaded, seen)
+  const due = await issueDue(deps.certificates, loaded.servers, loaded.nodes)
+  if (await deps.repairs.begin(loaded, seen, due.length > 0)) deps.again(id)
+}
+
+/** Attempts at everything that is open, until it is served, given up, or asked for differently. */
+export async function work(deps: RunDeps, loaded: Loaded): Promise<void> {
+  const { id } = loaded.instance
+  const beginStep = makeStepLog(deps.now, (step) => reportStep(deps, loaded, step))
+  for (let count = 1; ; count++) {
+    await begin(deps, loaded)
+    const fresh = (await deps.store.read((db) => loadInstance(db, id))) ?? loaded
+    const spec = await instanceSpec(deps.spec, fresh)
+    const result = await attempt(
+      deps.attempt,
+      spec,
+      () => deps.changed(id),
+      (step) => beginStep(step, count),
+      deps.signal,
+    )
+    if (result.state === 'stale') return
+    if (result.state === 'converged') return succeed(deps, fresh, result.look)
+    deps.log.warn({ instanceId: id, attempt: count, cause: result.cause }, 'an attempt failed')
+    if (await otherPort(deps, fresh, result.cause)) return deps.again(id)
+    if (count >= deps.attempts) return giveUp(deps, fresh, result)
+    await deps.store.write((tx) => countAttempt(deps.finish, tx, fresh, result.cause))
+    await delay(firstPauseMs * 2 ** count, undefined, { signal: deps.signal })
+    if (deps.changed(id)) return
+  }
+}
+
+/** Every open operation shows the step, after those of its earlier runs. */
+function reportStep(deps: RunDeps, loaded: Loaded, step: OperationStep): void {
+  deps.store
+    .write(async (tx) => {
+      for (const { id } of loaded.open)
+        await saveSteps(tx, id, [{ ...step, seq: (loaded.stepCounts.get(id) ?? 0) + step.seq }])
+    })
+    .then(() => deps.report(loaded.instance.id))
+    .catch((error: unknown) => deps.log.warn({ err: error }, 'the steps of an operation could not be saved'))
+}
+
+async function begin(deps: RunDeps, loaded: Loaded): Promise<void> {
+  const issued = loaded.doomed ? [] : await issueDue(deps.certificates, loaded.servers, loaded.nodes)
+  deps.attempt.failpoint('before:begin')
+  await deps.store.write((tx) => beginRun(tx, loaded, issued, deps.now()))
+  deps.attempt.failpoint('after:begin')
+  deps.report(loaded.instance.id)
+}
+
+async function succeed(deps: RunDeps, loaded: Loaded, seen: Look): Promise<void> {
+  deps.attempt.failpoint('before:finish')
+  await deps.store.write((tx) => finishConverged(deps.finish, tx, loaded, seen))
+  deps.attempt.failpoint('after:finish')
+  deps.repairs.converged(loaded.instance.id)
+  const health = healthOf(seen.spec, seen.observed)
+  if (loaded.doomed) deps.onGone(loaded)
+  else deps.onLook({ ...loaded, instance: { ...loaded.instance, health } }, seen)
+  for (const { id, kind } of loaded.open)
+    deps.log.info({ operationId: id, instanceId: loaded.instance.id, kind }, 'succeeded')
+}
+
+/** A port that a stranger holds moves only before the instance was ever active. */
+async function otherPort(deps: RunDeps, loaded: Loaded, cause: Cause): Promise<boolean> {
+  if (cause.code !== 'port-taken' || loaded.instance.everActive) return false
+  return deps.repairs.movePort(loaded)
+}
+
+async function giveUp(
+  deps: RunDeps,
+  loaded: Loaded,
+  result: Extract<AttemptResult, { state: 'failed' }>,
+): Promise<void> {
+  const { id } = loaded.instance
+  const whole = await deps.store.write((tx) => finishFailed(deps.finish, tx, loaded, result.cause, result.users))
+  if (result.look) deps.onLook(loaded, result.look)
+  if (whole) deps.repairs.gaveUp(id)
+  else deps.again(id)
+  deps.log.warn({ instanceId: id, cause: result.cause }, 'given up')
+}
