@@ -1,7 +1,6 @@
 /** Users, sessions, cancels and waits over real HTTP and the real store. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { DryRunVerdict, NodeAgent } from '../../src/domain/ports/node-agent.ts'
 import { updateInstance } from '../../src/store/instances.ts'
 import { openOperations } from '../../src/store/operations.ts'
 import { findSecrets } from '../../src/store/secrets.ts'
@@ -230,31 +229,4 @@ test('closing the API ends its waits', async (t) => {
   await api.close()
   const answer = await pending
   if (answer !== undefined) assert.equal(answer.body.status, 'pending')
-})
-
-test('/effective explains what the server itself answers, and says so where it cannot', async (t) => {
-  const allowed = new Set(['get', 'hello', 'ping'])
-  const agent = {
-    dryRun: (_server: unknown, _username: string, commands: string[][]): Promise<DryRunVerdict[]> =>
-      Promise.resolve(
-        commands.map(([name]) =>
-          allowed.has(String(name))
-            ? { allowed: true }
-            : { allowed: false, reason: `User u has no permissions to run the '${name}' command` },
-        ),
-      ),
-  } as unknown as NodeAgent
-  const { api, id, path } = await start(t, { agent })
-  await running(api, id)
-  const made = await api.call<View>('POST', `${path}/users`, { body: { username: 'u', privileges: ['+get'] } })
-  const at = `/valkey-users/${made.body.id}/effective`
-  const early = await api.call<View>('GET', at)
-  assert.deepEqual([early.status, early.body.code], [409, 'wrong-state'])
-  await api.store.write((tx) =>
-    updateUser(tx, made.body.id, { status: 'active', observedGeneration: 1, updatedAt: now(api) }),
-  )
-  const answer = await api.call<{ allowed: string[]; denied: { command: string }[] }>('GET', at)
-  assert.equal(answer.status, 200, answer.text)
-  assert.deepEqual(answer.body.allowed, ['GET', 'HELLO', 'PING'])
-  assert.ok(answer.body.denied.some(({ command }) => command === 'FLUSHALL'))
 })

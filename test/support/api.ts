@@ -9,7 +9,6 @@ import { type ApiDeps, type ApiLimits, defaultLimits } from '../../src/api/deps.
 import type { ControlDeps } from '../../src/control/deps.ts'
 import type { Scope } from '../../src/domain/model/common.ts'
 import type { Operation } from '../../src/domain/model/operation.ts'
-import type { NodeAgent } from '../../src/domain/ports/node-agent.ts'
 import { newId } from '../../src/main/ids.ts'
 import { insertApiKey } from '../../src/store/api-keys.ts'
 import { insertNode } from '../../src/store/nodes.ts'
@@ -50,7 +49,6 @@ export type TestApiOptions = {
   capacityMb?: number
   ports?: [number, number]
   limits?: Partial<ApiLimits>
-  agent?: NodeAgent
 }
 
 const stamps = (now: Date) => ({ createdAt: now.toISOString(), updatedAt: now.toISOString(), revision: 1 })
@@ -111,8 +109,6 @@ async function seed(store: Store, now: Date, options: TestApiOptions) {
   return ids
 }
 
-const noAgent = (): NodeAgent | undefined => undefined
-
 /** Listens on a free port of loopback. */
 export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
   const dir = mkdtempSync(join(tmpdir(), 'valkeep-api-'))
@@ -132,7 +128,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     store,
     control,
     driver: recorder.driver,
-    agent: options.agent ? () => options.agent : noAgent,
+    agent: () => undefined,
     now: () => now.value.toISOString(),
     caPem: () => '-----BEGIN CERTIFICATE-----\ntest\n-----END CERTIFICATE-----\n',
     sessions: { changed: () => {} },
