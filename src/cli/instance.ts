@@ -189,15 +189,20 @@ const start = apiCommand<Change, [string]>({
   run: (session, flags, name) => act(session, flags, name, 'start', 'Starting'),
 })
 
-const retry = apiCommand<Change & { acceptData?: string }, [string]>({
+const retry = apiCommand<Change & { acceptData?: string; acceptEngine?: string }, [string]>({
   brief: 'Resume the change that failed, a deletion too',
   positional: args(instance),
   flags: {
     acceptData: textFlag('rdb|empty', 'Start on less than there was: from the last snapshot, or empty'),
+    acceptEngine: textFlag('VERSION', 'Move to the newer Valkey that the node has now; there is no way back'),
     ...changeFlags,
   },
   run: (session, flags, name) => {
-    const body = flags.acceptData === undefined ? undefined : { accept_data: flags.acceptData }
+    const accepted = {
+      ...(flags.acceptData === undefined ? {} : { accept_data: flags.acceptData }),
+      ...(flags.acceptEngine === undefined ? {} : { accept_engine: flags.acceptEngine }),
+    }
+    const body = Object.keys(accepted).length === 0 ? undefined : accepted
     return act(session, flags, name, 'retry', 'Retrying', body)
   },
 })

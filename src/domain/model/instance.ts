@@ -62,7 +62,9 @@ export const patchInstanceBody = z
   .meta({ id: 'PatchInstance' })
 export type PatchInstance = z.infer<typeof patchInstanceBody>
 
-export const reassignTenantBody = z.strictObject({ tenant_id: idSchema('tenant').nullable() }).meta({ id: 'ReassignTenant' })
+export const reassignTenantBody = z
+  .strictObject({ tenant_id: idSchema('tenant').nullable() })
+  .meta({ id: 'ReassignTenant' })
 export type ReassignTenant = z.infer<typeof reassignTenantBody>
 
 export const retryInstanceBody = z
@@ -70,6 +72,14 @@ export const retryInstanceBody = z
     accept_data: z.enum(['rdb', 'empty']).optional().meta({
       description: 'Start on less than there was: from the last snapshot though the append-only file is gone, or empty',
     }),
+    accept_engine: z
+      .string()
+      .regex(/^\d+\.\d+\.\d+$/, 'must be a version such as 9.1.2')
+      .optional()
+      .meta({
+        description: 'Move the instance to the newer engine that its node has now; there is no way back (data format)',
+        examples: ['9.1.2'],
+      }),
   })
   .meta({ id: 'RetryInstance' })
 export type RetryInstance = z.infer<typeof retryInstanceBody>
