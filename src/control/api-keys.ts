@@ -18,7 +18,7 @@ export const makeCreateApiKey =
     if (tenantId !== null && (await findTenant(tx, tenantId)) === undefined) {
       throw invalid('/tenant_id', 'unknown', 'there is no such tenant')
     }
-    const expiresAt = body.expires_at == null ? null : new Date(body.expires_at).toISOString()
+    const expiresAt = body.expires_at ? new Date(body.expires_at).toISOString() : null
     if (expiresAt !== null && expiresAt <= context.now) throw invalid('/expires_at', 'past', 'lies in the past')
     const key = deps.randomApiKey()
     const row: ApiKey = {

@@ -12,6 +12,7 @@ import { platformContext } from './platform-context.ts'
 
 /** setTimeout's own limit is 2^31 ms; no session is that long, a clock set back may make it seem so. */
 const maxWaitMs = 3_600_000
+const retryMs = 30_000
 
 export type SessionEnds = {
   /** A session was made, or the platform started: the next end may be another one. */
@@ -46,7 +47,9 @@ export function makeSessionEnds(deps: SessionDeps): SessionEnds {
     if (timer) clearTimeout(timer)
     timer = null
     if (next === undefined || stopped) return
-    const waitMs = Math.min(Math.max(0, Date.parse(next) - Date.parse(deps.now())) + 1, maxWaitMs)
+    const leftMs = Date.parse(next) - Date.parse(deps.now())
+    // One that is due right after we ended what was due: its end failed, and is not tried in a circle.
+    const waitMs = leftMs < 0 ? retryMs : Math.min(leftMs + 1, maxWaitMs)
     timer = setTimeout(changed, waitMs)
   }
 

@@ -38,6 +38,9 @@ const fresh = (): State => ({
   timer: null,
 })
 
+/** A restart now would follow too soon on the one before; a pause that we made ourselves does not count as running. */
+const loops = (state: State, now: number) => now - Math.max(state.lastRestartMs, state.notBeforeMs) < crashWindowMs
+
 /** @param look called when a pause is over */
 export function makePauses(look: (instanceId: string) => void): Pauses {
   const states = new Map<string, State>()
@@ -78,7 +81,7 @@ export function makePauses(look: (instanceId: string) => void): Pauses {
     restarted(id) {
       const state = of(id)
       const now = Date.now()
-      state.restarts = now - state.lastRestartMs < crashWindowMs ? state.restarts + 1 : 0
+      state.restarts = loops(state, now) ? state.restarts + 1 : 0
       state.lastRestartMs = now
       if (state.restarts > 0) state.notBeforeMs = now + Math.min(500 * 2 ** state.restarts, maxRestartPauseMs)
     },
@@ -95,7 +98,7 @@ export function makePauses(look: (instanceId: string) => void): Pauses {
       state.failures = 0
       if (state.timer) clearTimeout(state.timer)
       state.timer = null
-      if (Date.now() - state.lastRestartMs > crashWindowMs) states.delete(id)
+      if (!loops(state, Date.now())) states.delete(id)
     },
     stop() {
       stopped = true

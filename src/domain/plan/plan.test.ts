@@ -159,7 +159,7 @@ const drifted = fc.record({
   certFingerprint: fc.constantFrom(fingerprint, digest('0'), null),
   keyFits: fc.boolean(),
   caPem: fc.constantFrom('ca', 'old', null),
-  tooOpen: fc.constantFrom([], ['/s/valkey.conf']),
+  tooOpen: fc.constantFrom<string[]>([], ['/s/valkey.conf']),
 })
 
 const liveArbitrary: fc.Arbitrary<LiveObservation> = fc.record({
@@ -197,7 +197,7 @@ const specs = fc.record({
   desired: fc.constantFrom('running' as const, 'stopped' as const, 'absent' as const),
   everActive: fc.boolean(),
   accept: fc.record({ data: fc.constantFrom(null, 'rdb' as const, 'empty' as const) }),
-  servers: fc.constant([server]),
+  servers: fc.constant<ServerSpec[]>([server]),
 })
 
 const runs = { numRuns: process.env['VALKEEP_TEST_FULL'] ? 5_000 : 500 }
