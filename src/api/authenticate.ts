@@ -89,7 +89,7 @@ export function installAuthentication(app: FastifyInstance, deps: ApiDeps): void
       request.actor = await authenticate(deps, request)
     } catch (error) {
       failures ??= app.createRateLimit({
-        max: deps.limits.failedAuthPerMinute,
+        max: deps.limits.failedAuthPerMinute ?? Math.ceil(deps.limits.requestsPerMinute / 100),
         timeWindow: minuteMs,
         keyGenerator: (each) => `unauthenticated ${each.ip}`,
       })

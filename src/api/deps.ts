@@ -40,15 +40,14 @@ export type ApiDeps = {
 export type ApiLimits = {
   /** Requests of one key, or of one address on public routes, per minute. */
   requestsPerMinute: number
-  /** Requests without a valid key from one address per minute. */
-  failedAuthPerMinute: number
+  /** Requests without a valid key from one address per minute; left out: a hundredth of requestsPerMinute. */
+  failedAuthPerMinute?: number
   /** Audit rows of refused requests per minute, over all callers. */
   auditedRefusalsPerMinute: number
 }
 
 export const defaultLimits: ApiLimits = {
-  requestsPerMinute: 60_000,
-  failedAuthPerMinute: 60,
+  requestsPerMinute: 12_000,
   auditedRefusalsPerMinute: 600,
 }
 

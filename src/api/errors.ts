@@ -85,7 +85,17 @@ export function installErrors(
     for (const method of [route.method].flat()) routes.push({ method, segments: route.url.split('/') })
   })
 
+  const nowhere = (request: FastifyRequest, reply: FastifyReply) => {
+    const path = (request.url.split('?')[0] ?? '').split('/')
+    const allowed = routes.filter((route) => matches(route.segments, path)).map((route) => route.method)
+    if (allowed.length === 0) return sendProblem(request, reply, new Problem('not-found', 'There is no such path.'))
+    reply.header('allow', [...new Set(allowed)].sort().join(', '))
+    return sendProblem(request, reply, new Problem('method-not-allowed', `${request.method} is not possible here.`))
+  }
+
   const answer = async (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    // Whatever is wrong with the body of a request to nowhere, there is nobody to read it.
+    if (request.is404) return nowhere(request, reply)
     const problem = toProblem(error)
     if (problems[problem.code].status >= 500) request.log.error({ err: error }, 'request failed')
     try {
@@ -97,11 +107,5 @@ export function installErrors(
   }
 
   app.setErrorHandler(answer)
-  app.setNotFoundHandler((request, reply) => {
-    const path = (request.url.split('?')[0] ?? '').split('/')
-    const allowed = routes.filter((route) => matches(route.segments, path)).map((route) => route.method)
-    if (allowed.length === 0) return sendProblem(request, reply, new Problem('not-found', 'There is no such path.'))
-    reply.header('allow', [...new Set(allowed)].sort().join(', '))
-    return sendProblem(request, reply, new Problem('method-not-allowed', `${request.method} is not possible here.`))
-  })
+  app.setNotFoundHandler(nowhere)
 }

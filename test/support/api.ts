@@ -136,7 +136,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     log: pino({ level: 'silent' }),
     version: '0.0.0-test',
     https: null,
-    limits: { ...defaultLimits, failedAuthPerMinute: 100_000, ...options.limits },
+    limits: { ...defaultLimits, requestsPerMinute: 10_000_000, ...options.limits },
   }
   const app = makeApi(deps)
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
