@@ -11,7 +11,7 @@ export type Runtime = {
    * @param key the private key's PEM, already unsealed; needed for part `tls`
    */
   write(plan: ServerPlan, parts: FilePart[], key: string | null): Promise<void>
-  /** Starts the process in its own session, or finds that it runs. Resolves once its socket accepts, rejects when it ends first. */
+  /** Starts the process in its own session, or finds that it runs. Resolves once it answers, be it that it is loading; rejects when it ends first. */
   start(plan: ServerPlan, options: { appendonly: 'yes' | 'no' }, signal: AbortSignal): Promise<void>
   /** Ends the process: `save` lets it save and exit, `kill` does not wait for it. Safe when it does not run. */
   stop(id: string, how: 'save' | 'kill', signal: AbortSignal): Promise<void>

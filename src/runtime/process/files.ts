@@ -66,7 +66,8 @@ export async function tooOpen(place: ServerLayout): Promise<string[]> {
 /** Closes what `tooOpen` names. */
 export async function closeModes(place: ServerLayout): Promise<void> {
   const open = new Set(await tooOpen(place))
-  await Promise.all(modesOf(place).map(([path, mode]) => (open.has(path) ? chmod(path, mode) : undefined)))
+  const toClose = modesOf(place).filter(([path]) => open.has(path))
+  await Promise.all(toClose.map(([path, mode]) => chmod(path, mode)))
 }
 
 /** For `.catch`: undefined where a path is not there, every other failure as it is. */

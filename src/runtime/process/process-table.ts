@@ -101,8 +101,8 @@ async function output(command: string, args: string[]): Promise<{ stdout: string
   try {
     return await run(command, args, { maxBuffer: 16 * 1024 * 1024, timeout: 5_000 })
   } catch (error) {
-    if (typeof (error as { code?: unknown }).code === 'number')
-      return { stdout: String((error as { stdout?: unknown }).stdout ?? '') }
+    const { code, stdout } = error as { code?: unknown; stdout?: unknown }
+    if (typeof code === 'number' && typeof stdout === 'string') return { stdout }
     throw error
   }
 }

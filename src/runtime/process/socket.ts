@@ -7,24 +7,33 @@ import { basename, dirname } from 'node:path'
 const firstPauseMs = 1
 const longestPauseMs = 250
 
-/** Whether somebody accepts connections on a unix socket now. */
-export function socketAccepts(path: string): Promise<boolean> {
+/**
+ * Whether a server answers on a unix socket. Accepting is not enough: valkey listens here before it tries its port, and
+ * exits where that is taken. Its event loop turns only after both; any reply will do, `-NOAUTH` it is.
+ */
+function answers(path: string, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path })
-    socket.once('connect', () => {
+    const end = (answer: boolean) => {
+      signal.removeEventListener('abort', onAbort)
       socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
+      resolve(answer)
+    }
+    const onAbort = () => end(false)
+    signal.addEventListener('abort', onAbort)
+    socket.once('connect', () => socket.write('PING\r\n'))
+    socket.once('data', () => end(true))
+    socket.once('error', () => end(false))
+    socket.once('close', () => end(false))
   })
 }
 
 /**
- * Waits until a unix socket accepts. It is tried whenever its directory changes, and after a growing pause besides: some
+ * Waits until a server answers on a unix socket. It is tried whenever its directory changes, and after a growing pause besides: some
  * file systems report no changes.
  * @throws the signal's reason
  */
-export async function untilAccepts(path: string, signal: AbortSignal): Promise<void> {
+export async function untilAnswers(path: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
   let wake: (() => void) | undefined
   let changed = false
@@ -37,7 +46,7 @@ export async function untilAccepts(path: string, signal: AbortSignal): Promise<v
   try {
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       changed = false
-      if (await socketAccepts(path)) return
+      if (await answers(path, signal)) return
       signal.throwIfAborted()
       if (changed) continue
       const { promise, resolve } = Promise.withResolvers<void>()

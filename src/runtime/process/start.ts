@@ -9,7 +9,7 @@ import type { FindProcess, ServerProcesses } from './find.ts'
 import { boundLog, lastWords } from './log.ts'
 import type { ProcessFacts, ProcessTable } from './process-table.ts'
 import { type ProcessRecord, readRecord, writeRecord } from './record.ts'
-import { untilAccepts } from './socket.ts'
+import { untilAnswers } from './socket.ts'
 
 export type StartDeps = {
   table: ProcessTable
@@ -107,7 +107,7 @@ function spawnPrivate(command: string, args: string[], options: SpawnOptions): C
 }
 
 /**
- * Until the socket accepts, or the process has ended.
+ * Until it answers on its socket, or the process has ended.
  * @param server undefined where it ended before it could be looked at
  */
 async function untilServing(
@@ -125,7 +125,7 @@ async function untilServing(
     if (await untilEnded(deps.find, server, child, watched)) ended.abort()
   })()
   try {
-    await untilAccepts(place.socket, AbortSignal.any([signal, ended.signal]))
+    await untilAnswers(place.socket, AbortSignal.any([signal, ended.signal]))
   } catch (error) {
     if (!ended.signal.aborted) throw error
     throw await lastWords(place.log, (await readRecord(place.dir))?.logOffset ?? 0)
