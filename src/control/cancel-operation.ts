@@ -91,7 +91,7 @@ export const makeCancelOperation =
     }
     const newest = open.findLast((each) => each.userId === operation.userId)
     if (newest?.id !== id) throw new Problem('wrong-state', 'A newer operation builds on it; cancel that one first.')
-    const cause = { code: 'cancelled', message: `cancelled by ${context.actor.name}` }
+    const cause: Cause = { code: 'cancelled', message: `cancelled by ${context.actor.name}` }
     await apply(deps, tx, context, operation, cause)
     await updateOperation(tx, id, { status: 'cancelled', cause, finishedAt: context.now, updatedAt: context.now })
     return {

@@ -1,5 +1,6 @@
 /** One attempt at an instance's desired state: observe, plan, execute, and again until the plan is empty. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { causes, isCauseCode } from '../../domain/cause.ts'
 import type { Cause } from '../../domain/model/common.ts'
 import { plan } from '../../domain/plan/plan.ts'
 import type { InstanceObservation, InstanceSpec } from '../../domain/plan/spec.ts'
@@ -69,11 +70,12 @@ export async function attempt(
     await delay(pauseMs, undefined, { signal })
     pauseMs = Math.min(pauseMs * 2, 1_000)
   }
+  const code = 'does-not-converge'
   const cause = {
-    code: 'does-not-converge',
+    code,
     message: 'something keeps undoing what the platform does',
-    remedy: 'look at the steps of this operation, and for another program that changes the same server',
-  }
+    remedy: causes[code].remedy,
+  } as const
   return { state: 'failed', cause, users: {}, look: null }
 }
 
@@ -132,13 +134,15 @@ class StepTimeout extends Error {
 /** What an agent throws: `code`, a message for people, and for set-users the reason of each user that failed. */
 type StepFailure = { code?: unknown; message?: unknown; remedy?: unknown; users?: unknown }
 
+/** A code outside of the catalogue is a fault of ours or of the system: its message says what it was. */
 function failureOf(error: unknown, step: Step): { cause: Cause; users: Record<string, string> } {
-  const { code, message, remedy, users } = (error ?? {}) as StepFailure
+  const { code: given, message, remedy, users } = (error ?? {}) as StepFailure
+  const code = typeof given === 'string' && isCauseCode(given) ? given : 'step-failed'
   return {
     cause: {
-      code: typeof code === 'string' ? code : 'step-failed',
+      code,
       message: `${step.kind}: ${typeof message === 'string' ? message : 'failed without a reason'}`,
-      ...(typeof remedy === 'string' ? { remedy } : {}),
+      remedy: typeof remedy === 'string' ? remedy : causes[code].remedy,
     },
     users: typeof users === 'object' && users !== null ? (users as Record<string, string>) : {},
   }

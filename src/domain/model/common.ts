@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { CauseCode } from '../cause.ts'
 
 /** Prefixes of ids, one per noun: `ins_` + a UUIDv7 without dashes. Never a string a user typed. */
 export const idPrefix = {
@@ -36,7 +37,7 @@ export const timestampSchema = z.iso.datetime().meta({ examples: ['2026-01-31T12
 /** What went wrong, for a person who has to act on it. Never holds a secret. */
 export type Cause = {
   /** Stable, from the catalogue of causes: `port-taken`, `data-unsafe` … */
-  code: string
+  code: CauseCode
   /** What happened and why. */
   message: string
   /** What to do next. */
