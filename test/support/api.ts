@@ -109,20 +109,50 @@ async function seed(store: Store, now: Date, options: TestApiOptions) {
   return ids
 }
 
+/** Makes keys in the store itself. */
+const keyMaker =
+  (store: Store, now: { value: Date }): TestApi['makeKey'] =>
+  async (fields = {}) => {
+    const key = randomApiKey()
+    const row = {
+      id: newId('apiKey'),
+      name: `k-${sha256Hex(key).slice(0, 8)}`,
+      keyHash: sha256Hex(key),
+      scopes: fields.scopes ?? ['admin' as const],
+      tenantId: fields.tenantId ?? null,
+      expiresAt: fields.expiresAt ?? null,
+      createdAt: now.value.toISOString(),
+      revision: 1,
+    }
+    await store.write((tx) => insertApiKey(tx, row))
+    return key
+  }
+
+const tenantMaker =
+  (store: Store, now: { value: Date }): TestApi['makeTenant'] =>
+  async (name, limits = {}) => {
+    const id = newId('tenant')
+    const fields = { maxInstances: limits.instances ?? null, maxTotalMemoryMb: limits.memoryMb ?? null }
+    await store.write((tx) => insertTenant(tx, { id, name, ...fields, ...stamps(now.value) }))
+    return id
+  }
+
+const controlOf = (dir: string): ControlDeps => ({
+  vault: makeVault(fileKeyProvider({ path: join(dir, 'kek'), create: true })),
+  newId,
+  randomPassword,
+  randomApiKey,
+  overcommit: 1,
+  engineVersion: () => '8.0.1',
+})
+
 /** Listens on a free port of loopback. */
 export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
   const dir = mkdtempSync(join(tmpdir(), 'valkeep-api-'))
   const store = await openSqliteStore({ path: join(dir, 'valkeep.db'), create: true })
   const now = { value: new Date('2026-03-01T12:00:00.000Z') }
   const ids = await seed(store, now.value, options)
-  const control: ControlDeps = {
-    vault: makeVault(fileKeyProvider({ path: join(dir, 'kek'), create: true })),
-    newId,
-    randomPassword,
-    randomApiKey,
-    overcommit: 1,
-    engineVersion: () => '8.0.1',
-  }
+  const control = controlOf(dir)
   const recorder = makeRecorder()
   const deps: ApiDeps = {
     store,
@@ -140,32 +170,8 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   }
   const app = makeApi(deps)
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
-
-  const makeKey: TestApi['makeKey'] = async (fields = {}) => {
-    const key = randomApiKey()
-    const row = {
-      id: newId('apiKey'),
-      name: `k-${sha256Hex(key).slice(0, 8)}`,
-      keyHash: sha256Hex(key),
-      scopes: fields.scopes ?? ['admin' as const],
-      tenantId: fields.tenantId ?? null,
-      expiresAt: fields.expiresAt ?? null,
-      createdAt: now.value.toISOString(),
-      revision: 1,
-    }
-    await store.write((tx) => insertApiKey(tx, row))
-    return key
-  }
+  const makeKey = keyMaker(store, now)
   const adminKey = await makeKey()
-
-  const call = makeCaller(url, adminKey)
-
-  const settle: TestApi['settle'] = async (operationId, status) => {
-    const at = now.value.toISOString()
-    await store.write((tx) => updateOperation(tx, operationId, { status, finishedAt: at, updatedAt: at }))
-    recorder.changed(operationId)
-  }
-
   return {
     app,
     store,
@@ -175,15 +181,14 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     ...ids,
     wakes: recorder.wakes,
     now,
-    call,
+    call: makeCaller(url, adminKey),
     makeKey,
-    async makeTenant(name, limits = {}) {
-      const id = newId('tenant')
-      const fields = { maxInstances: limits.instances ?? null, maxTotalMemoryMb: limits.memoryMb ?? null }
-      await store.write((tx) => insertTenant(tx, { id, name, ...fields, ...stamps(now.value) }))
-      return id
+    makeTenant: tenantMaker(store, now),
+    async settle(operationId, status) {
+      const at = now.value.toISOString()
+      await store.write((tx) => updateOperation(tx, operationId, { status, finishedAt: at, updatedAt: at }))
+      recorder.changed(operationId)
     },
-    settle,
     async waiting(operationId, count) {
       while (recorder.waiting(operationId) !== count) await new Promise((resolve) => setImmediate(resolve))
     },
