@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ZodError } from 'zod'
 import { Problem, problems } from '../domain/problem.ts'
+import { CommitFailed, StoreClosed } from '../store/errors.ts'
 import { fieldErrors, problemAnswer, problemType } from './problem-answer.ts'
 
 /** What fastify itself refuses, by its error code. */
@@ -23,7 +24,7 @@ const notFoundDetail = 'There is nothing under that id, or the key may not see i
 /** Any error as a problem of the catalogue; what the catalogue does not know is `internal`, its message kept out. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
-  const { code, validationContext } = error as FastifyError & { validationContext?: RequestPlace }
+  const { code, validationContext } = (error ?? {}) as FastifyError & { validationContext?: RequestPlace }
   if (validationContext === 'params') return new Problem('not-found', notFoundDetail)
   if (validationContext !== undefined && error instanceof ZodError) {
     const errors = fieldErrors(error.issues, validationContext === 'querystring' ? 'querystring' : 'body')
@@ -35,6 +36,10 @@ export function toProblem(error: unknown): Problem {
     ? fastifyProblems[code as keyof typeof fastifyProblems]
     : undefined
   if (known !== undefined) return new Problem(known[0], known[1])
+  if (error instanceof StoreClosed) return new Problem('unavailable', 'The platform is ending.')
+  if (error instanceof CommitFailed) {
+    return new Problem('unavailable', 'The change could not be written to disk; nothing of it happened.')
+  }
   if (error instanceof SyntaxError) return new Problem('malformed-json', 'The body holds a key that is not allowed.')
   return new Problem('internal', 'The platform failed on this request.')
 }
