@@ -1,0 +1,237 @@
+/** The platform as a process of its own that is killed, started again, and looked at from outside. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
+import { type CallOptions, type HttpAnswer, makeCaller } from './http.ts'
+import { assertNothingLeft, processesIn } from './left-behind.ts'
+import { until } from './until.ts'
+
+type Row = Record<string, unknown>
+type Ended = { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
+
+export type Instance = {
+  id: string
+  name: string
+  status: string
+  status_message: string | null
+  health: string
+  port: number
+  generation: number
+  observed_generation: number
+  desired_state: string
+}
+type Step = { seq: number; kind: string; status: string; error: string | null }
+export type Operation = {
+  id: string
+  kind: string
+  status: string
+  instance_id: string
+  cause: { code: string; message: string } | null
+  note: string | null
+  steps: Step[]
+}
+
+type Options = {
+  flags?: string[]
+  env?: Record<string, string>
+  /** Words before the command, as `unshare -m`. */
+  wrap?: string[]
+}
+
+export type KillablePlatform = ReturnType<typeof makeKillablePlatform>
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const entry = join(root, 'src/main/cli.ts')
+const patienceMs = 20_000
+const portsEach = 40
+let made = 0
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** Ports that somebody listens on here. */
+function listeningPorts(): Set<number> {
+  const listening = /^ *\d+: \S+:([0-9A-F]{4}) \S+ 0A /gm
+  const tables = ['tcp', 'tcp6'].map((table) => readFileSync(`/proc/net/${table}`, 'latin1'))
+  const ports = tables.flatMap((text) => [...text.matchAll(listening)].map(([, hex = '']) => Number.parseInt(hex, 16)))
+  return new Set(ports)
+}
+
+/** The child's end, and all that it prints. */
+function watch(child: ChildProcess) {
+  const text = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name]?.on('data', (chunk) => {
+      text[name] += chunk
+    })
+  const ended = new Promise<Ended>((resolve) =>
+    child.once('close', (code, signal) => resolve({ code, signal, ...text })),
+  )
+  return { child, text, ended }
+}
+
+function makeEnvironment(dir: string): Record<string, string> {
+  // Files of tests run side by side: each begins its range elsewhere, and a port that is taken is passed over.
+  const portMin = 15_000 + ((process.pid * 13 + made++) % 180) * portsEach
+  return {
+    PATH: process.env.PATH ?? '',
+    HOME: dir,
+    VALKEEP_HOME: join(dir, 'home'),
+    VALKEEP_RUNTIME_DIR: join(dir, 'run'),
+    VALKEEP_PORT_MIN: String(portMin),
+    VALKEEP_PORT_MAX: String(portMin + portsEach - 1),
+    VALKEEP_SWEEP_INTERVAL_S: '1',
+    VALKEEP_CAPACITY_MB: '4096',
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules/.cache/valkeep-test'),
+  }
+}
+
+/** Calls to the API whose platform comes and goes. */
+function makeCalls(caller: () => ReturnType<typeof makeCaller>) {
+  const call = <T = Row>(method: string, path: string, options?: CallOptions): Promise<HttpAnswer<T>> =>
+    caller()<T>(method, path, options)
+
+  /** A call that has to be accepted. */
+  async function ok<T = Row>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await call<T>(method, path, body === undefined ? {} : { body })
+    assert.ok(answer.status < 300, `${method} ${path}: ${answer.status} ${answer.text}`)
+    return answer.body
+  }
+
+  const instance = (id: string) => ok<Instance>('GET', `/valkey-instances/${id}`)
+  /** Newest first. */
+  const operations = async (instanceId: string) =>
+    (await ok<{ items: Operation[] }>('GET', `/operations?instance_id=${instanceId}&limit=200`)).items
+  /** How the operation ends. */
+  const settled = (id: string) => ok<Operation>('GET', `/operations/${id}/wait?timeout_s=30`)
+
+  /** Asks for something of an instance and waits until it has succeeded. */
+  async function done<T = Row>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await call<T>(method, path, body === undefined ? {} : { body })
+    const location = answer.headers.get('location')
+    assert.ok(answer.status < 300 && location, `${method} ${path}: ${answer.status} ${answer.text}`)
+    const operation = await settled(location.slice('/operations/'.length))
+    assert.equal(operation.status, 'succeeded', JSON.stringify(operation))
+    return answer.body
+  }
+
+  return { call, ok, done, instance, operations, settled }
+}
+
+/**
+ * Makes the directory; nothing runs yet. Flags, environment and wrap given here hold for every start. `remove` at the
+ * end, whatever happened.
+ */
+export function makeKillablePlatform(base: Options = {}) {
+  // Short, whatever TMPDIR is: sockets lie in it.
+  const dir = mkdtempSync('/tmp/vkf-')
+  const home = join(dir, 'home')
+  const runtimeDir = join(dir, 'run')
+  const serversDir = join(home, 'servers')
+  mkdirSync(home, { mode: 0o700 })
+  const env = { ...makeEnvironment(dir), ...base.env }
+  let present: ReturnType<typeof watch> | null = null
+  let url = ''
+  let caller: ReturnType<typeof makeCaller> | null = null
+  const calls = makeCalls(() => caller ?? assert.fail('the platform was never started'))
+
+  function run(args: string[], options: Options = {}): ChildProcess {
+    const node = [process.execPath, '--disable-warning=ExperimentalWarning', entry]
+    const [program = '', ...rest] = [...(options.wrap ?? base.wrap ?? []), ...node, ...args]
+    return spawn(program, rest, { env: { ...env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  }
+
+  /** @returns how long it took until the ready line, in ms */
+  async function start(options: Options = {}): Promise<number> {
+    assert.equal(present, null, 'the platform runs already')
+    env['VALKEEP_PORT'] ??= String(await freePort())
+    const begun = performance.now()
+    present = watch(run(['up', '--no-first', ...(base.flags ?? []), ...(options.flags ?? [])], options))
+    const { text, ended } = present
+    const early = ended.then(({ stderr }) => assert.fail(`the platform ended: ${stderr}`))
+    early.catch(() => undefined)
+    const line = until(() => /^ready (\S+)$/m.exec(text.stdout)?.[1], 'the ready line', patienceMs)
+    url = await Promise.race([line, early])
+    caller ??= makeCaller(url, readFileSync(join(home, 'admin.key'), 'utf8').trim())
+    return performance.now() - begun
+  }
+
+  /** Waits for the end of the platform, whoever ends it. */
+  async function ended(timeoutMs = patienceMs): Promise<Ended> {
+    assert.ok(present)
+    const { child, text, ended: end } = present
+    const over = () => child.exitCode !== null || child.signalCode !== null
+    await until(over, () => `the platform to end; it said: ${text.stderr}`, timeoutMs)
+    present = null
+    return end
+  }
+
+  function signal(name: NodeJS.Signals): void {
+    assert.ok(present?.child.kill(name))
+  }
+
+  async function kill9(): Promise<void> {
+    signal('SIGKILL')
+    await ended()
+  }
+
+  /** What a query of the store finds; only while no platform runs. */
+  function rows(query: string): Row[] {
+    assert.equal(present, null)
+    const database = new DatabaseSync(join(home, 'valkeep.db'))
+    try {
+      return database.prepare(query).all() as Row[]
+    } finally {
+      database.close()
+    }
+  }
+
+  /** Runs a command of the CLI against this data directory, to its end. */
+  const cli = (args: string[], options: Options = {}) => watch(run(args, options)).ended
+
+  return {
+    ...calls,
+    dir,
+    home,
+    runtimeDir,
+    serversDir,
+    url: () => url,
+    pid: () => present?.child.pid ?? assert.fail('no platform runs'),
+    start,
+    ended,
+    signal,
+    kill9,
+    rows,
+    cli,
+    async restart(options: Options = {}): Promise<number> {
+      await kill9()
+      return start(options)
+    },
+    /** The first tenant of the installation. */
+    tenantId: async () => String((await calls.ok<{ items: Row[] }>('GET', '/tenants')).items[0]?.['id']),
+    log: () => readFileSync(join(home, 'platform.log'), 'utf8'),
+    /** Pids of what runs in this data directory. */
+    servers: () => processesIn(serversDir),
+    /** Ends everything, fails where anything is left, and removes the files. Safe after any failure. */
+    async remove(): Promise<void> {
+      if (present) await kill9()
+      const held = url === '' ? [] : rows('select port from servers').map((row) => Number(row['port']))
+      const down = url === '' ? undefined : await cli(['down'])
+      assertNothingLeft(dir)
+      assert.equal(down?.code ?? 0, 0, down?.stderr)
+      const listening = listeningPorts()
+      assert.deepEqual(held.filter((port) => listening.has(port)), [], 'ports are left')
+      if (url !== '') assert.deepEqual(readdirSync(runtimeDir), [], 'sockets are left')
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
