@@ -18,7 +18,7 @@ import type { Runtime } from '../../src/domain/ports/runtime.ts'
 import type { Engine } from '../../src/domain/server-plan.ts'
 import { makeProcessRuntime } from '../../src/runtime/process/runtime.ts'
 import { connect, type ValkeyConnection } from '../../src/valkey/client.ts'
-import { assertNothingLeft } from '../support/left-behind.ts'
+import { assertNothingLeft, freeze } from '../support/left-behind.ts'
 import { valkeyBinaries } from '../support/parts.ts'
 import { adminPassword, makePlans, type PlanMaker, sha256, type TestPlan, tenantUser } from '../support/plan.ts'
 
@@ -263,7 +263,7 @@ describe('local agent', () => {
       onUnresponsive: () => next.say('unresponsive'),
       onResponsive: () => next.say('responsive'),
     })
-    process.kill(found.pid, 'SIGSTOP')
+    await freeze(found.pid)
     const began = performance.now()
     const seen = await agentOf(made, { callMs: 300 }).observe(made.handle, made.plan, signal)
     assert.ok(performance.now() - began < 2_000)

@@ -23,7 +23,7 @@ import type { Engine, ServerPlan } from '../../src/domain/server-plan.ts'
 import { procTable, psTable } from '../../src/runtime/process/process-table.ts'
 import { makeProcessRuntime } from '../../src/runtime/process/runtime.ts'
 import { connect, type ValkeyConnection } from '../../src/valkey/client.ts'
-import { assertNothingLeft, processesIn } from '../support/left-behind.ts'
+import { assertNothingLeft, freeze, processesIn } from '../support/left-behind.ts'
 import { valkeyBinaries } from '../support/parts.ts'
 import { adminPassword, makePlans, type PlanMaker } from '../support/plan.ts'
 import { runtimeContract } from '../support/runtime-contract.ts'
@@ -166,7 +166,7 @@ describe('process runtime, on this machine', () => {
   it('shows a frozen process and stops it all the same', async () => {
     const plan = await started()
     const pid = await pidOf(plan)
-    process.kill(pid, 'SIGSTOP')
+    await freeze(pid)
     assert.deepEqual((await runtime.observe(plan)).process, { pid, frozen: true })
     await runtime.stop(plan.id, 'save', signal)
     assert.equal((await runtime.observe(plan)).process, null)

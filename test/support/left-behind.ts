@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 
 /** Processes whose working directory lies in a directory. */
 export function processesIn(dir: string): number[] {
@@ -13,6 +14,12 @@ export function processesIn(dir: string): number[] {
         return false
       }
     })
+}
+
+/** Stops a process by a signal and waits until the kernel says so: its threads stop one after the other. */
+export async function freeze(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP')
+  while (!/\) T /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))) await setImmediate()
 }
 
 /** Ends the test run's own left-overs by pid, and fails if there were any. */

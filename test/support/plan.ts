@@ -19,7 +19,13 @@ export type TestPlan = { plan: ServerPlan; handle: ServerHandle; key: string; re
 export type PlanMaker = {
   caPem: string
   /** A plan for a fresh id and a free port. */
-  make(options?: { users?: AclUser[]; extra?: Directive[]; id?: string; port?: number; engine?: Engine }): Promise<TestPlan>
+  make(options?: {
+    users?: AclUser[]
+    extra?: Directive[]
+    id?: string
+    port?: number
+    engine?: Engine
+  }): Promise<TestPlan>
   /** The same plan with a certificate of its own, from the same authority. */
   renew(of: TestPlan): Promise<TestPlan>
 }
