@@ -11,15 +11,13 @@ import { makeApp } from '../src/cli/app.ts'
 import { exitCodeMeaning } from '../src/cli/exit-code.ts'
 import { settingFlags } from '../src/main/setting-flags.ts'
 import { type Setting, settingTable } from '../src/main/setting-table.ts'
+import { apiReference, openApi } from './docs/api.ts'
+import { errorsReference } from './docs/errors.ts'
+import { instanceSettingsReference } from './docs/instance-settings.ts'
+import { made, tableOf } from './docs/markdown.ts'
+import { privilegesReference } from './docs/privileges.ts'
 
-type Document = { path: string; render: () => string }
-
-const made = '<!-- Made by scripts/gen-docs.ts; changes here are lost. -->\n'
-
-/** A Markdown table's cell. */
-const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
-const tableOf = (head: string[], rows: string[][]) =>
-  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |\n`).join('')
+type Document = { path: string; render: () => string | Promise<string> }
 
 function cliReference(): string {
   // Help runs no command, and so needs no context.
@@ -69,6 +67,11 @@ ${tableOf(['key', 'flag', 'environment', 'default', 'meaning'], rows)}`
 export const documents: Document[] = [
   { path: 'docs/reference/cli.md', render: cliReference },
   { path: 'docs/reference/config.md', render: configReference },
+  { path: 'docs/reference/instance-settings.md', render: instanceSettingsReference },
+  { path: 'docs/reference/privileges.md', render: privilegesReference },
+  { path: 'docs/reference/errors.md', render: errorsReference },
+  { path: 'docs/reference/api.md', render: apiReference },
+  { path: 'docs/reference/openapi.json', render: openApi },
 ]
 
 /** Where a document lies on this machine. */
@@ -77,5 +80,5 @@ export const documentFile = (path: string): string => fileURLToPath(new URL(`../
 if (import.meta.main)
   for (const { path, render } of documents) {
     mkdirSync(dirname(documentFile(path)), { recursive: true })
-    writeFileSync(documentFile(path), render())
+    writeFileSync(documentFile(path), await render())
   }

@@ -45,7 +45,8 @@ export const causes = {
   },
   'engine-changed': {
     title: 'The valkey-server program is of another series than the instance',
-    remedy: 'set VALKEY_SERVER to a program of the instance’s series, start the platform again, then retry',
+    remedy:
+      'set VALKEY_SERVER to a program of the instance’s series and start the platform again, or accept the newer one: retry with accept_engine',
   },
   'engine-missing': {
     title: 'There is no valkey-server program',

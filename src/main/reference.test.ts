@@ -4,6 +4,6 @@ import { test } from 'node:test'
 import { documentFile, documents } from '../../scripts/gen-docs.ts'
 
 for (const { path, render } of documents)
-  test(`${path} is what scripts/gen-docs.ts makes`, () => {
-    assert.equal(readFileSync(documentFile(path), 'utf8'), render(), 'run: node scripts/gen-docs.ts')
+  test(`${path} is what scripts/gen-docs.ts makes`, async () => {
+    assert.equal(readFileSync(documentFile(path), 'utf8'), await render(), 'run: node scripts/gen-docs.ts')
   })

@@ -39,7 +39,7 @@ function wrongEngine(server: ServerSpec, seen: ServerObservation): Cause | undef
   return {
     code: 'engine-changed',
     message: `${binary} is Valkey ${have} now, and the instance runs on ${version}: it is not moved silently`,
-    remedy: `set VALKEY_SERVER to a valkey-server of ${series(version)}, start the platform again, then retry`,
+    remedy: `point VALKEY_SERVER at a Valkey ${series(version)}, or accept ${have}: retry with accept_engine "${have}"`,
   }
 }
 
