@@ -18,7 +18,8 @@ const idempotencyHeader = {
   name: 'Idempotency-Key',
   in: 'header',
   required: false,
-  description: 'The same key with the same body gets the same answer and changes nothing more; another body is 409',
+  description:
+    'For a day the same key with the same body gets the same answer and changes nothing more; another body is 409',
   schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
 }
 const ifMatchHeader = {

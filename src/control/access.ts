@@ -1,9 +1,10 @@
 /** What an actor may see. Another tenant's things, deleted ones and those that never were are all the same: 404. */
+import type { Instance } from '../domain/model/instance.ts'
 import type { Tenant } from '../domain/model/tenant.ts'
 import type { User } from '../domain/model/user.ts'
 import { Problem } from '../domain/problem.ts'
 import { findInstance, type NamedInstance } from '../store/instances.ts'
-import { findOperation, type OperationWithSteps } from '../store/operations.ts'
+import { deletesOfInstance, findOperation, type OperationWithSteps } from '../store/operations.ts'
 import { findTenant } from '../store/tenants.ts'
 import { findUser } from '../store/users.ts'
 import type { Tx } from '../store/store.ts'
@@ -50,7 +51,31 @@ export function checkRevision(context: Context, row: { revision: number }): void
   throw new Problem('precondition-failed', `Its ETag is "${row.revision}" now.`)
 }
 
-/** @throws Problem wrong-state where it is on its way out: that is final */
-export function refuseDoomed(noun: string, row: { status: string }): void {
-  if (row.status === 'deleting') throw new Problem('wrong-state', `The ${noun} is being deleted.`)
+const doomed = (noun: string, status: string) =>
+  new Problem(
+    'wrong-state',
+    status === 'deleting'
+      ? `The ${noun} is being deleted.`
+      : `The deletion of the ${noun} failed, and is final: retry it.`,
+  )
+
+/** @throws Problem wrong-state where its deletion was asked for, even if that failed: it is final */
+export async function refuseDoomed(db: Tx, instance: Instance): Promise<void> {
+  if (instance.status === 'deleting') throw doomed('instance', instance.status)
+  if (instance.status !== 'failed') return
+  const deletes = await deletesOfInstance(db, instance.id)
+  if (deletes.some(({ userId }) => userId === null)) throw doomed('instance', instance.status)
+}
+
+/** The same for a user, on an instance that is not doomed itself. */
+export async function refuseDoomedUser(db: Tx, user: User): Promise<void> {
+  if (user.status === 'deleting') throw doomed('user', user.status)
+  if (user.status !== 'failed') return
+  const deletes = await deletesOfInstance(db, user.instanceId)
+  if (deletes.some(({ userId }) => userId === user.id)) throw doomed('user', user.status)
+}
+
+/** @throws Problem wrong-state: a deletion that is under way is not asked for twice; one that failed may be */
+export function refuseDeleting(noun: string, row: { status: string }): void {
+  if (row.status === 'deleting') throw doomed(noun, row.status)
 }

@@ -1,7 +1,7 @@
 import { transition } from '../domain/lifecycle.ts'
 import { Problem } from '../domain/problem.ts'
 import { updateInstance, type NamedInstance } from '../store/instances.ts'
-import { checkRevision, instanceFor, refuseDoomed } from './access.ts'
+import { checkRevision, instanceFor, refuseDeleting } from './access.ts'
 import type { ControlDeps } from './deps.ts'
 import { openOperation, supersede } from './open-operation.ts'
 import type { UseCase } from './use-case.ts'
@@ -12,7 +12,7 @@ export const makeDeleteInstance =
   async (tx, context, { id }) => {
     const instance = await instanceFor(tx, context.actor, id)
     checkRevision(context, instance)
-    refuseDoomed('instance', instance)
+    refuseDeleting('instance', instance)
     if (instance.deletionProtection) throw new Problem('protected', `Instance ${instance.name} is protected.`)
     const generation = instance.generation + 1
     await updateInstance(tx, id, {

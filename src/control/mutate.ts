@@ -1,10 +1,13 @@
 import { Problem } from '../domain/problem.ts'
 import { insertAuditRow } from '../store/audit.ts'
-import { findAnswer, insertAnswer } from '../store/idempotency.ts'
+import { deleteAnswersBefore, findAnswer, insertAnswer } from '../store/idempotency.ts'
 import type { Store, Tx } from '../store/store.ts'
 import type { ControlDeps } from './deps.ts'
 import type { Driver } from './driver/driver.ts'
 import type { Context, Outcome, UseCase } from './use-case.ts'
+
+/** How long an answer is kept for a replay: a day, longer than any client tries. */
+const rememberedMs = 86_400_000
 
 /** A POST that may be sent again. */
 export type Idempotency = {
@@ -75,6 +78,7 @@ export function makeMutate(deps: Pick<ControlDeps, 'newId'>, store: Store, drive
       })
       if (again !== null && actor.apiKeyId !== null) {
         const kept = withoutSecrets(presented, outcome)
+        await deleteAnswersBefore(tx, new Date(Date.parse(now) - rememberedMs).toISOString())
         await insertAnswer(tx, {
           apiKeyId: actor.apiKeyId,
           ...again,

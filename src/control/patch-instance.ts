@@ -44,7 +44,7 @@ export const makePatchInstance =
   async (tx, context, { id, body }) => {
     const instance = await instanceFor(tx, context.actor, id)
     checkRevision(context, instance)
-    refuseDoomed('instance', instance)
+    await refuseDoomed(tx, instance)
     checkSettings(instance, body.settings ?? {})
     const audit = { action: 'instance.update', target: id, detail: { ...body } }
     const protection = body.deletion_protection ?? instance.deletionProtection

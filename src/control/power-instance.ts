@@ -10,7 +10,7 @@ const makePower =
   async (tx, context, { id }) => {
     const instance = await instanceFor(tx, context.actor, id)
     checkRevision(context, instance)
-    refuseDoomed('instance', instance)
+    await refuseDoomed(tx, instance)
     const generation = instance.generation + 1
     await updateInstance(tx, id, { desiredState, generation, updatedAt: context.now })
     await supersede(tx, context, { instanceId: id, userId: null, kinds: ['start', 'stop'] })

@@ -14,7 +14,7 @@ export const makeReassignTenant =
   async (tx, context, { id, body }) => {
     const instance = await instanceFor(tx, context.actor, id)
     checkRevision(context, instance)
-    refuseDoomed('instance', instance)
+    await refuseDoomed(tx, instance)
     const to = body.tenant_id
     const audit = { action: 'instance.reassign', target: id, detail: { from: instance.tenantId, to } }
     if (to === instance.tenantId) return { result: instance, audit }

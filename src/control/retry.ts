@@ -72,7 +72,7 @@ export const makeRetryUser =
   async (tx, context, { id }) => {
     const { user, instance } = await userFor(tx, context.actor, id)
     checkRevision(context, user)
-    refuseDoomed('instance', instance)
+    await refuseDoomed(tx, instance)
     if (user.status !== 'failed') throw notFailed('user', user.status)
     const kind = await failedKind(tx, instance.id, id, 'user-update')
     if (kind === 'user-delete' || kind === 'session-end') {

@@ -4,7 +4,7 @@ import { Problem } from '../domain/problem.ts'
 import { deleteSecrets, findSecrets, insertSecrets } from '../store/secrets.ts'
 import { findUserByName, updateUser } from '../store/users.ts'
 import type { Tx } from '../store/store.ts'
-import { checkRevision, instanceFor, refuseDoomed, userFor } from './access.ts'
+import { checkRevision, instanceFor, refuseDeleting, refuseDoomed, refuseDoomedUser, userFor } from './access.ts'
 import type { ControlDeps } from './deps.ts'
 import {
   canonicalChannelPattern,
@@ -21,7 +21,7 @@ export const makeCreateUser =
   (deps: ControlDeps): UseCase<{ instanceId: string; body: CreateUser }, User> =>
   async (tx, context, { instanceId, body }) => {
     const instance = await instanceFor(tx, context.actor, instanceId)
-    refuseDoomed('instance', instance)
+    await refuseDoomed(tx, instance)
     if (await findUserByName(tx, instanceId, body.username)) {
       throw new Problem('name-taken', `A user of this instance is named ${body.username}.`, {
         errors: [{ pointer: '/username', code: 'taken', detail: 'taken within the instance' }],
@@ -78,8 +78,8 @@ export const makeUpdateUser =
   async (tx, context, { id, body }) => {
     const { user, instance } = await userFor(tx, context.actor, id)
     checkRevision(context, user)
-    refuseDoomed('instance', instance)
-    refuseDoomed('user', user)
+    await refuseDoomed(tx, instance)
+    await refuseDoomedUser(tx, user)
     if (user.kind === 'session') throw new Problem('wrong-state', 'A session cannot be changed; begin another one.')
     const fields = changedFields(body, instance.engineVersion)
     const undo = {
@@ -111,8 +111,8 @@ export const makeDeleteUser =
   async (tx, context, { id }) => {
     const { user, instance } = await userFor(tx, context.actor, id)
     checkRevision(context, user)
-    refuseDoomed('instance', instance)
-    refuseDoomed('user', user)
+    await refuseDoomed(tx, instance)
+    refuseDeleting('user', user)
     const generation = user.generation + 1
     const status = transition(user.status, 'delete')
     await updateUser(tx, id, { status, statusMessage: null, generation, updatedAt: context.now })

@@ -71,6 +71,17 @@ test("a replay of a key's creation comes without the key, and none of it is at r
   assert.ok(!JSON.stringify(rows).includes(String(first.body.key)))
 })
 
+test('an answer is kept for a day, and no longer', async (t) => {
+  const { api, post } = await start(t)
+  const first = await post('one', { name: 'a' })
+  api.now.value = new Date(api.now.value.getTime() + 86_400_000)
+  assert.equal((await post('one', { name: 'a' })).body.id, first.body.id)
+  api.now.value = new Date(api.now.value.getTime() + 1)
+  assert.equal((await post('two', { name: 'b' })).status, 202)
+  assert.equal((await post('one', { name: 'a' })).status, 409)
+  assert.equal((await rowCounts(api.store))['idempotency'], 1)
+})
+
 test('a key that is no token is 422', async (t) => {
   const { post } = await start(t)
   for (const key of ['', 'a b', 'x'.repeat(256)]) {

@@ -233,6 +233,8 @@ test('a retry resumes what failed last, and only where something failed', async 
   const gone = await api.call<View>('DELETE', path)
   await api.settle((await operationOf(api, gone)).id, 'failed')
   await activate(api, made.body.id, 'failed')
+  const patched = await api.call<View>('PATCH', path, { body: { max_memory_mb: 65 } })
+  assert.deepEqual([patched.status, patched.body.code], [409, 'wrong-state'], 'a deletion is final')
   const resumed = await api.call<View>('POST', `${path}/retry`)
   assert.deepEqual([resumed.body.status, (await operationOf(api, resumed)).kind], ['deleting', 'delete'])
 })

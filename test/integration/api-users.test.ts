@@ -145,6 +145,8 @@ test('a deleted user supersedes its updates; a failed delete resumes as a delete
   assert.equal((await api.call('POST', `${at}/retry`)).status, 409)
   await api.settle((await operationOf(api, gone)).id, 'failed')
   await api.store.write((tx) => updateUser(tx, made.body.id, { status: 'failed', updatedAt: now(api) }))
+  const late = await api.call<View>('PUT', at, { body: { privileges: ['full'] } })
+  assert.deepEqual([late.status, late.body.code], [409, 'wrong-state'], 'a deletion is final')
   const retried = await api.call<View>('POST', `${at}/retry`)
   assert.deepEqual([retried.body.status, (await operationOf(api, retried)).kind], ['deleting', 'user-delete'])
   await api.store.write((tx) =>
