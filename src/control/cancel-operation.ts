@@ -1,7 +1,7 @@
 import { harmfulChanges, type InstanceSettings } from '../domain/conf/settings.ts'
 import { nextStatus } from '../domain/lifecycle.ts'
 import type { Cause } from '../domain/model/common.ts'
-import type { DesiredState } from '../domain/model/instance.ts'
+import type { DesiredState } from '../domain/model/status.ts'
 import type { Operation } from '../domain/model/operation.ts'
 import type { Sealed } from '../domain/ports/vault.ts'
 import { Problem } from '../domain/problem.ts'

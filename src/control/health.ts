@@ -1,5 +1,5 @@
 /** Health of instances: from every look at them, and in between from a watch on each of their servers. */
-import type { Health } from '../domain/model/instance.ts'
+import type { Health } from '../domain/model/status.ts'
 import { healthOf } from '../domain/plan/health.ts'
 import type { NodeAgent } from '../domain/ports/node-agent.ts'
 import { setInstanceHealth } from '../store/instances.ts'

@@ -1,4 +1,4 @@
-import type { DesiredState } from '../domain/model/instance.ts'
+import type { DesiredState } from '../domain/model/status.ts'
 import { updateInstance, type NamedInstance } from '../store/instances.ts'
 import { checkRevision, instanceFor, refuseDoomed } from './access.ts'
 import type { ControlDeps } from './deps.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { lifecycleEvents, nextStatus, transition } from './lifecycle.ts'
-import { statuses } from './model/instance.ts'
+import { statuses } from './model/status.ts'
 
 it('has exactly the ways of the design', () => {
   const ways = statuses.flatMap((from) =>

@@ -1,5 +1,5 @@
 /** The only place where a status may change. */
-import type { Status } from './model/instance.ts'
+import type { Status } from './model/status.ts'
 
 /**
  * What can happen to an instance or a user.

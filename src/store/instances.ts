@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
-import type { DesiredState, Health, Instance, Status } from '../domain/model/instance.ts'
+import type { Instance } from '../domain/model/instance.ts'
+import type { DesiredState, Health, Status } from '../domain/model/status.ts'
 import { type Listed, listed, type Page, pageStart, rowLimit } from './page.ts'
 import { fromRow, toRow } from './row.ts'
 import type { Database } from './schema.ts'

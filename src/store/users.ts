@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { Timestamp } from '../domain/model/common.ts'
-import type { Status } from '../domain/model/instance.ts'
+import type { Status } from '../domain/model/status.ts'
 import type { User } from '../domain/model/user.ts'
 import { type Listed, listed, type Page, pageStart, rowLimit } from './page.ts'
 import { fromRow, toRow } from './row.ts'

@@ -1,6 +1,6 @@
 /** The write that begins a run: statuses, and certificates that are due. */
 import { transition } from '../../domain/lifecycle.ts'
-import type { Status } from '../../domain/model/instance.ts'
+import type { Status } from '../../domain/model/status.ts'
 import type { Certificate } from '../../domain/model/server.ts'
 import { updateInstance } from '../../store/instances.ts'
 import { updateOperation } from '../../store/operations.ts'

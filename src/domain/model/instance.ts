@@ -1,15 +1,8 @@
 import { z } from 'zod'
 import { type InstanceSettings, instanceSettingsSchema } from '../conf/settings.ts'
 import { idSchema, slugSchema, type Timestamp, timestampSchema } from './common.ts'
+import { type DesiredState, desiredStates, type Health, healths, type Status, statuses } from './status.ts'
 import { createUserBody } from './user.ts'
-
-export const statuses = ['pending', 'provisioning', 'active', 'failed', 'deleting', 'deleted'] as const
-/** Lifecycle of an instance or a user; only lifecycle.ts changes it. */
-export type Status = (typeof statuses)[number]
-export const healths = ['unknown', 'healthy', 'unhealthy', 'stopped'] as const
-export type Health = (typeof healths)[number]
-export const desiredStates = ['running', 'stopped'] as const
-export type DesiredState = (typeof desiredStates)[number]
 
 export type Instance = {
   id: string

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { usernameSchema } from '../acl/tenant-user.ts'
 import type { SecretRef } from '../server-plan.ts'
 import { idSchema, type Timestamp, timestampSchema } from './common.ts'
-import type { Status } from './instance.ts'
+import { type Status, statuses } from './status.ts'
 import { userFieldSchemas } from './user-fields.ts'
 
 export type User = {
@@ -67,7 +67,7 @@ export const userView = z
     privileges: z.array(z.string()),
     key_pattern: z.string(),
     channel_pattern: z.string().nullable(),
-    status: z.enum(['pending', 'provisioning', 'active', 'failed', 'deleting', 'deleted']),
+    status: z.enum(statuses),
     status_message: z.string().nullable(),
     generation: z.int(),
     observed_generation: z.int(),

@@ -1,5 +1,5 @@
 import type { AclUser } from '../acl/acl-user.ts'
-import type { Health } from '../model/instance.ts'
+import type { Health } from '../model/status.ts'
 import type { SecretRef, ServerPlan } from '../server-plan.ts'
 
 /** How an agent reaches one server: its id and the reference of the platform admin's password. */
