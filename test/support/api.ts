@@ -49,6 +49,7 @@ export type TestApiOptions = {
   capacityMb?: number
   ports?: [number, number]
   limits?: Partial<ApiLimits>
+  https?: { key: string; cert: string }
 }
 
 const stamps = (now: Date) => ({ createdAt: now.toISOString(), updatedAt: now.toISOString(), revision: 1 })
@@ -165,7 +166,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     notReady: () => [],
     log: pino({ level: 'silent' }),
     version: '0.0.0-test',
-    https: null,
+    https: options.https ?? null,
     limits: { ...defaultLimits, requestsPerMinute: 10_000_000, ...options.limits },
   }
   const app = makeApi(deps)
