@@ -48,12 +48,19 @@ export function details(record: Record<string, unknown>, bold: (text: string) =>
     .map(([key, value]) => {
       const title = oneLine(key.replaceAll('_', ' '))
       if (isRecord(value) && Object.keys(value).length > 0) return `${bold(title)}\n${indented(details(value))}`
-      if (Array.isArray(value) && value.some(isRecord))
-        return `${bold(title)}\n${indented(value.map((row) => `${cell(row)}\n`).join(''))}`
+      if (Array.isArray(value) && value.length > 0 && value.every(isRecord))
+        return `${bold(title)}\n${indented(table(value, columnsOf(value)))}`
       return `${bold(title.padEnd(width))}  ${isRecord(value) ? '-' : cell(value)}\n`
     })
     .join('')
 }
+
+/** Every field that one of the rows has, in the order in which they come. */
+const columnsOf = (rows: readonly Record<string, unknown>[]): Column<Record<string, unknown>>[] =>
+  [...new Set(rows.flatMap((row) => Object.keys(row)))].map((key) => ({
+    title: oneLine(key.replaceAll('_', ' ')),
+    value: (row) => row[key],
+  }))
 
 const indented = (text: string) => text.replace(/^(?=.)/gm, '  ')
 
