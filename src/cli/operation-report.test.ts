@@ -78,6 +78,13 @@ test('how an operation ended decides the exit code and the next command', () => 
   assert.equal(failed.exitCode, 1)
   assert.deepEqual(failed.reasons, ['port-taken: A stranger has it.', 'operation: op_1'])
   assert.equal(failed.next, 'End it. Then: valkeep instance retry ins_1')
+  const nextOf = (remedy: string) =>
+    thrown({ status: 'failed', cause: { code: 'data-gone', message: 'It is gone.', remedy } }).next
+  assert.equal(nextOf('put it back, then retry'), 'put it back. Then: valkeep instance retry ins_1')
+  assert.equal(
+    nextOf('put it back, or accept it: retry with accept_data "empty"'),
+    'put it back, or accept it: valkeep instance retry ins_1 --accept-data empty',
+  )
   assert.match(thrown({ status: 'failed', user_id: 'usr_1' }).next ?? '', /valkeep user retry usr_1/)
   assert.equal(thrown({ status: 'superseded' }).exitCode, 6)
   assert.equal(thrown({ status: 'cancelled' }).exitCode, 1)

@@ -21,6 +21,13 @@ export function stepLine(step: StepView): string {
   )
 }
 
+/** A remedy with the command that it asks for in its place: what may be accepted is a flag here. */
+function nextOf(remedy: string, retry: string): string {
+  const accepting = remedy.replace(/retry with accept_(\w+) "([^"]*)"/, `${retry} --accept-$1 $2`)
+  if (accepting !== remedy) return accepting
+  return `${remedy.replace(/(, then retry)?\.?$/, '')}. Then: ${retry}`
+}
+
 /** @throws CliError where it did not succeed: what happened, why, and what to type next */
 export function assertSucceeded(operation: OperationView): void {
   const { id, kind, status, cause } = operation
@@ -42,7 +49,7 @@ export function assertSucceeded(operation: OperationView): void {
   if (status === 'cancelled')
     throw new CliError(exitCodes.failed, `The ${kind} was cancelled`, { reasons, next: `valkeep operation get ${id}` })
   const next = cause?.remedy
-    ? `${cause.remedy} Then: ${retry}`
+    ? nextOf(cause.remedy, retry)
     : `Look at its steps with valkeep operation get ${id}; try again with ${retry}`
   throw new CliError(exitCodes.failed, `The ${kind} failed`, { reasons, next })
 }

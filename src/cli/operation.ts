@@ -11,10 +11,10 @@ import {
   tenantFlag,
   textFlag,
 } from './command.ts'
-import { assertSucceeded, follow, hasEnded } from './operation-report.ts'
+import { assertSucceeded, follow, hasEnded, stepLine } from './operation-report.ts'
 import { findInstance } from './resolve.ts'
 import type { ConnectionFlags, Session } from './session.ts'
-import { age } from './text.ts'
+import { age, details } from './text.ts'
 import type { OperationView } from './views.ts'
 
 const operation = argument('OPERATION', 'Id, such as op_…')
@@ -42,7 +42,8 @@ export const operationCommands = group('Asynchronous changes and their steps', {
         { title: 'INSTANCE', value: (row: OperationView) => row.instance_id },
         { title: 'ATTEMPTS', value: (row: OperationView) => row.attempts },
         { title: 'AGE', value: (row: OperationView) => age(row.created_at) },
-        { title: 'CAUSE', value: (row: OperationView) => row.cause?.message },
+        // Of a repair the note says why the platform began it.
+        { title: 'CAUSE', value: (row: OperationView) => row.cause?.message ?? row.note },
       ]
       session.showTable(items, columns, { more })
     },
@@ -50,7 +51,12 @@ export const operationCommands = group('Asynchronous changes and their steps', {
   get: apiCommand<ConnectionFlags, [string]>({
     brief: 'Show an operation with its steps',
     positional: args(operation),
-    run: async (session, _, id) => session.showDetails(await read(session, id)),
+    run: async (session, _, id) => {
+      const operation = await read(session, id)
+      const { steps, ...rest } = operation
+      const lines = steps.map((step) => `  ${stepLine(step)}\n`)
+      session.show(operation, () => details({ ...rest, steps: steps.length }) + lines.join(''))
+    },
   }),
   wait: apiCommand<ConnectionFlags & { timeout: number }, [string]>({
     brief: 'Wait until an operation is done',

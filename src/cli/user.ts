@@ -162,7 +162,10 @@ export const userCommands = group('Users of an instance (ACL)', {
       const { id } = await findUser(session, first, username, flags.tenant)
       const effective = await session.client.get<EffectiveView>(path`/valkey-users/${id}/effective`)
       // With its reason each denied command is a line: --json has them.
-      session.show(effective, () => details({ ...effective, denied: effective.denied.map((each) => each.command) }))
+      const denied = effective.denied.map((each) => each.command)
+      session.show(effective, () =>
+        details({ ...effective, allowed: effective.allowed.join(', '), denied: denied.join(', ') }),
+      )
     },
   }),
 })
