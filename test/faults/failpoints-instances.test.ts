@@ -1,7 +1,8 @@
 /** The platform is killed around every step of making, changing, stopping, starting and deleting an instance. */
 import assert from 'node:assert/strict'
+import { app } from '../support/killable-platform.ts'
 import { endpointOf, login, pinged } from '../support/tenant-client.ts'
-import { app, type Case, nobody, type Subject, testFailpoints, type World } from './failpoints.ts'
+import { type Case, nobody, type Subject, testFailpoints, type World } from './failpoints.ts'
 
 const get = ({ platform }: World, { id }: Subject) => platform.instance(id)
 

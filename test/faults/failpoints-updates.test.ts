@@ -1,9 +1,9 @@
 /** The platform is killed around every step of changing an instance: live, and by a restart. */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { app } from '../support/killable-platform.ts'
 import { login, runId } from '../support/tenant-client.ts'
-import { app, type Case, type Subject, testFailpoints, type World } from './failpoints.ts'
+import { type Case, type Subject, testFailpoints, type World } from './failpoints.ts'
 
 const runIds = new Map<string, string>()
 
@@ -13,15 +13,6 @@ async function prepare(world: World, name: string): Promise<Subject> {
   await client.call(['SET', 'kept', name])
   runIds.set(subject.id, await runId(client))
   return subject
-}
-
-/** What the valkey.conf of the subject says: it is the only instance beside the neighbour with its port. */
-function confOf({ platform }: World, { endpoint }: Subject): string {
-  const confs = readdirSync(platform.serversDir)
-    .map((id) => join(platform.serversDir, id, 'valkey.conf'))
-    .filter((path) => existsSync(path))
-    .map((path) => readFileSync(path, 'utf8'))
-  return confs.find((text) => text.includes(`tls-port "${endpoint.port}"`)) ?? assert.fail('no valkey.conf')
 }
 
 /** @param restarts whether the change needs another process */
@@ -36,7 +27,8 @@ function update(body: unknown, directive: RegExp, restarts: boolean): Case {
       await using client = await login(subject.endpoint, app)
       assert.equal(await client.call(['GET', 'kept']), subject.name)
       assert.equal((await runId(client)) !== runIds.get(subject.id), restarts, restarts ? 'not restarted' : 'restarted')
-      assert.match(confOf(world, subject), directive)
+      const { layout } = world.platform.serverOf(subject.id)
+      assert.match(readFileSync(layout.conf, 'utf8'), directive)
     },
     leaves: { process: true, files: true },
   }

@@ -1,8 +1,9 @@
 /** The platform is killed around every step of making, changing and deleting a user. */
 import assert from 'node:assert/strict'
 import type { ValkeyConnection } from '../../src/valkey/client.ts'
+import { app } from '../support/killable-platform.ts'
 import { login } from '../support/tenant-client.ts'
-import { app, type Case, type Subject, testFailpoints, type World } from './failpoints.ts'
+import { type Case, type Subject, testFailpoints, type World } from './failpoints.ts'
 
 type User = { id: string; username: string; status: string; generation: number; observed_generation: number }
 

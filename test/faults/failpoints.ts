@@ -4,12 +4,11 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import type { ValkeyConnection } from '../../src/valkey/client.ts'
-import { type Instance, type KillablePlatform, makeKillablePlatform, type Operation } from '../support/killable-platform.ts'
-import { type Endpoint, endpointOf, type Login, login, runId } from '../support/tenant-client.ts'
+import { app, type Instance, type KillablePlatform, makeKillablePlatform, type Operation } from '../support/killable-platform.ts'
+import { type Endpoint, endpointOf, login, runId } from '../support/tenant-client.ts'
 import { until } from '../support/until.ts'
 
 const convergeMs = 10_000
-export const app: Login = { username: 'app', password: 'the-first-password-1' }
 
 /** An instance that a case works on; no id before it is asked for. */
 export type Subject = { name: string; id: string; endpoint: Endpoint }
@@ -40,8 +39,7 @@ function makeWorld(platform: KillablePlatform): World {
     platform,
     tenantId: '',
     async make(name) {
-      const body = { name, max_memory_mb: 16, users: [{ ...app, privileges: ['full'] }] }
-      const { id } = await platform.done<Instance>('POST', `/tenants/${world.tenantId}/valkey-instances`, body)
+      const { id } = await platform.make(name)
       return { name, id, endpoint: await endpointOf(platform, id) }
     },
   }
@@ -63,6 +61,7 @@ function failpointsOf(operation: Operation): string[] {
 export function testFailpoints(cases: Record<string, Case>): void {
   const platform = makeKillablePlatform()
   const world = makeWorld(platform)
+  let count = 0
   let neighbour: Subject & { client: ValkeyConnection; runId: string }
 
   before(async () => {
@@ -90,14 +89,14 @@ export function testFailpoints(cases: Record<string, Case>): void {
 
   for (const [title, each] of Object.entries(cases))
     test(title, async (t) => {
-      const subject = await each.prepare(world, 'reference')
+      const subject = await each.prepare(world, `reference-${++count}`)
       await each.ask(world, subject)
       const failpoints = failpointsOf(await settle(world, each, subject))
       await each.verify(world, subject)
       await clear(subject)
-      for (const [index, failpoint] of failpoints.entries())
+      for (const failpoint of failpoints)
         await t.test(failpoint, async (t) => {
-          const subject = await dieAndReturn(t, world, each, `case-${index}`, failpoint)
+          const subject = await dieAndReturn(t, world, each, `case-${++count}`, failpoint)
           await checkNeighbour()
           await checkLeftovers(world, each, subject, neighbour.id)
           await clear(subject)

@@ -1,11 +1,14 @@
 /** The platform as a process of its own that is killed, started again, and looked at from outside. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
+import { serverLayout } from '../../src/domain/server-plan.ts'
+import { fileKeyProvider } from '../../src/vault/key-provider.ts'
+import { makeVault } from '../../src/vault/vault.ts'
 import { type CallOptions, type HttpAnswer, makeCaller } from './http.ts'
 import { assertNothingLeft, processesIn } from './left-behind.ts'
 import { until } from './until.ts'
@@ -34,6 +37,9 @@ export type Operation = {
   note: string | null
   steps: Step[]
 }
+
+/** The user of every instance that `make` makes. */
+export const app = { username: 'app', password: 'the-first-password-1' }
 
 type Options = {
   flags?: string[]
@@ -124,7 +130,14 @@ function makeCalls(caller: () => ReturnType<typeof makeCaller>) {
     return answer.body
   }
 
-  return { call, ok, done, instance, operations, settled }
+  /** Makes an instance with the user `app`, and waits until it is served. */
+  async function make(name: string): Promise<Instance> {
+    const tenants = await ok<{ items: Row[] }>('GET', '/tenants')
+    const body = { name, max_memory_mb: 16, users: [{ ...app, privileges: ['full'] }] }
+    return done<Instance>('POST', `/tenants/${String(tenants.items[0]?.['id'])}/valkey-instances`, body)
+  }
+
+  return { call, ok, done, instance, operations, settled, make }
 }
 
 /**
@@ -184,15 +197,29 @@ export function makeKillablePlatform(base: Options = {}) {
     await ended()
   }
 
-  /** What a query of the store finds; only while no platform runs. */
+  /** What a query of the store finds: of a copy, since a platform holds the store locked. */
   function rows(query: string): Row[] {
-    assert.equal(present, null)
-    const database = new DatabaseSync(join(home, 'valkeep.db'))
+    const copy = mkdtempSync(join(dir, 'store-'))
+    for (const name of ['valkeep.db', 'valkeep.db-wal'])
+      if (existsSync(join(home, name))) copyFileSync(join(home, name), join(copy, name))
+    const database = new DatabaseSync(join(copy, 'valkeep.db'))
     try {
       return database.prepare(query).all() as Row[]
     } finally {
       database.close()
+      rmSync(copy, { recursive: true })
     }
+  }
+
+  /** Id, directory and admin password of an instance's server. */
+  function serverOf(instanceId: string) {
+    const [row] = rows(`select v.id, s.id as secret_id, s.key_id, s.blob from servers v
+      join secrets s on s.id = v.admin_secret_id where v.instance_id = '${instanceId}'`)
+    assert.ok(row, `no server of ${instanceId}`)
+    const vault = makeVault(fileKeyProvider({ path: join(home, 'vault.key'), create: false }))
+    const sealed = { keyId: String(row['key_id']), blob: String(row['blob']) }
+    const layout = serverLayout(serversDir, runtimeDir, String(row['id']))
+    return { id: String(row['id']), layout, adminPassword: vault.unseal(sealed, String(row['secret_id'])).toString() }
   }
 
   /** Runs a command of the CLI against this data directory, to its end. */
@@ -211,6 +238,7 @@ export function makeKillablePlatform(base: Options = {}) {
     signal,
     kill9,
     rows,
+    serverOf,
     cli,
     async restart(options: Options = {}): Promise<number> {
       await kill9()
@@ -221,6 +249,8 @@ export function makeKillablePlatform(base: Options = {}) {
     log: () => readFileSync(join(home, 'platform.log'), 'utf8'),
     /** Pids of what runs in this data directory. */
     servers: () => processesIn(serversDir),
+    /** Pids of what runs in an instance's directory. */
+    serverPids: (instanceId: string) => processesIn(serverOf(instanceId).layout.dir),
     /** Ends everything, fails where anything is left, and removes the files. Safe after any failure. */
     async remove(): Promise<void> {
       if (present) await kill9()
