@@ -26,7 +26,7 @@ test('details show what is nested below its name', () => {
   }
   assert.equal(
     details(record),
-    'id             x\nmax memory mb  64\nsettings\n  save        -\n  maxclients  10\nusers\n  username=a password=p\nnone           -\n',
+    'id             x\nmax memory mb  64\nsettings\n  save        -\n  maxclients  10\nusers\n  username  password\n  a         p\nnone           -\n',
   )
 })
 

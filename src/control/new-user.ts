@@ -4,7 +4,7 @@ import { parsePrivileges } from '../domain/acl/rules.ts'
 import type { User } from '../domain/model/user.ts'
 import { type FieldError, Problem } from '../domain/problem.ts'
 import { insertSecrets } from '../store/secrets.ts'
-import { insertUser as insertUserRow } from '../store/users.ts'
+import { countUsers, insertUser as insertUserRow } from '../store/users.ts'
 import type { Tx } from '../store/store.ts'
 import { sha256Hex } from '../vault/random.ts'
 import type { ControlDeps } from './deps.ts'
@@ -42,6 +42,15 @@ export function canonicalChannelPattern(given: string | null, pointer: string): 
 export const sealPassword = (deps: Pick<ControlDeps, 'vault'>, password: string, secretId: string) =>
   deps.vault.seal(sha256Hex(password), secretId)
 
+/** Each is a line of the aclfile and is compared at every look: what one instance may cost the platform has an end. */
+const maxUsers = 500
+
+/** @throws Problem limit-reached */
+async function checkRoom(tx: Tx, instanceId: string): Promise<void> {
+  if ((await countUsers(tx, instanceId)) < maxUsers) return
+  throw new Problem('limit-reached', `The instance has ${maxUsers} users and sessions, the most there may be.`)
+}
+
 type NewUser = {
   username: string
   password: string | undefined
@@ -56,6 +65,7 @@ type NewUser = {
  * Writes a pending user of generation 1.
  * @param pointer of the user in the request's body
  * @returns the row, and the password where it was generated
+ * @throws Problem limit-reached, invalid
  */
 export async function insertUser(
   deps: ControlDeps,
@@ -65,6 +75,7 @@ export async function insertUser(
   asked: NewUser,
   pointer = '',
 ): Promise<{ user: User; generated: string | null }> {
+  await checkRoom(tx, instance.id)
   const secretId = deps.newId('secret')
   const password = asked.password ?? deps.randomPassword()
   const user: User = {

@@ -55,6 +55,7 @@ export async function startPlatform(settings: Settings, io: PlatformIo): Promise
   const place = files(settings.home)
   const store = await openSqliteStore({ path: place.store, create: true })
   const undo: (() => Promise<void>)[] = [() => store.close()]
+  let started = false
   try {
     const platform = await compose(settings, store, io.log, io.path, (key) =>
       writePrivateFile(place.adminKey, `${key}\n`),
@@ -68,7 +69,7 @@ export async function startPlatform(settings: Settings, io: PlatformIo): Promise
       caPem: platform.caPem,
       sessions: platform.sessions,
       now: () => new Date().toISOString(),
-      notReady: () => [],
+      notReady: () => (started ? [] : ['the driver has not started yet']),
       log: io.log,
       version,
       https: certificateOf(settings),
@@ -82,6 +83,7 @@ export async function startPlatform(settings: Settings, io: PlatformIo): Promise
     )
     undo.unshift(async () => rmSync(place.platform, { force: true }))
     await platform.start()
+    started = true
     return {
       platform,
       url,

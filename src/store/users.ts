@@ -74,6 +74,17 @@ export async function usersOfInstance(tx: Tx, instanceId: string): Promise<User[
   return rows.map(toUser)
 }
 
+/** How many users an instance has, sessions too; deleted ones aside. */
+export async function countUsers(tx: Tx, instanceId: string): Promise<number> {
+  const { users } = await tx
+    .selectFrom('users')
+    .select((e) => e.fn.countAll<number>().as('users'))
+    .where('instance_id', '=', instanceId)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  return users
+}
+
 /** Changes what `patch` carries, and the revision. @returns the user as it is now. @throws where it is not there */
 export async function updateUser(tx: Tx, id: string, patch: UserPatch): Promise<User> {
   const row = await tx

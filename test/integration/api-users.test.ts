@@ -232,3 +232,22 @@ test('closing the API ends its waits', async (t) => {
   const answer = await pending
   if (answer !== undefined) assert.equal(answer.body.status, 'pending')
 })
+
+test('an instance has at most 500 users, whether made with it or later', async (t) => {
+  const { api } = await start(t)
+  const users = (from: number, count: number) =>
+    Array.from({ length: count }, (_, n) => ({
+      username: `u${from + n}`,
+      privileges: ['+@read'],
+      password: 'secretpass123',
+    }))
+  const body = { name: 'full', users: users(0, 100) }
+  const made = await api.call<View>('POST', `/tenants/${api.tenantId}/valkey-instances`, { body })
+  assert.equal(made.status, 202, made.text)
+  const path = `/valkey-instances/${made.body.id}/users`
+  for (const user of users(100, 400)) assert.equal((await api.call('POST', path, { body: user })).status, 202)
+  const refused = await api.call<{ code: string; detail: string }>('POST', path, { body: users(500, 1)[0] })
+  assert.equal(refused.status, 409)
+  assert.equal(refused.body.code, 'limit-reached')
+  assert.match(refused.body.detail, /500 users/)
+})

@@ -95,6 +95,7 @@ const queries: Record<keyof typeof nouns, ((tx: Tx) => Promise<unknown>)[]> = {
   findUserByName: [(tx) => users.findUserByName(tx, ins, 'user-1')],
   listUsers: [(tx) => users.listUsers(tx, ins, next)],
   usersOfInstance: [(tx) => users.usersOfInstance(tx, ins)],
+  countUsers: [(tx) => users.countUsers(tx, ins)],
   updateUser: [(tx) => users.updateUser(tx, usr, { status: 'active', updatedAt: at(1) })],
   sessionsDue: [(tx) => users.sessionsDue(tx, at(1))],
   nextSessionEnd: [(tx) => users.nextSessionEnd(tx)],

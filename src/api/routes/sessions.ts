@@ -59,7 +59,7 @@ export function sessionRoute(app: Api, deps: RouteDeps, change: Change): void {
         params: idParams('instance'),
         body: createSessionBody.optional(),
         answers: { 201: sessionView },
-        problems: ['wrong-state', 'idempotency-conflict'],
+        problems: ['wrong-state', 'limit-reached', 'idempotency-conflict'],
       }),
     },
     async (request, reply) => {

@@ -67,7 +67,7 @@ function writes(app: Api, deps: RouteDeps, change: Change): void {
         params: ofInstance,
         body: createUserBody,
         answers: { 202: createdView },
-        problems: ['wrong-state', 'name-taken', 'idempotency-conflict'],
+        problems: ['wrong-state', 'name-taken', 'limit-reached', 'idempotency-conflict'],
       }),
     },
     async (request, reply) => {

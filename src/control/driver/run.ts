@@ -59,8 +59,8 @@ export async function work(deps: RunDeps, loaded: Loaded): Promise<void> {
   const { id } = loaded.instance
   const beginStep = makeStepLog(deps.now, (step) => reportStep(deps, loaded, step))
   for (let count = 1; ; count++) {
-    await begin(deps, loaded)
-    const fresh = (await deps.store.read((db) => loadInstance(db, id))) ?? loaded
+    const fresh = await begin(deps, loaded)
+    if (!fresh || fresh.open.length === 0) return deps.again(id)
     const spec = await instanceSpec(deps.spec, fresh)
     const result = await attempt(
       deps.attempt,
@@ -91,12 +91,21 @@ function reportStep(deps: RunDeps, loaded: Loaded, step: OperationStep): void {
     .catch((error: unknown) => deps.log.warn({ err: error }, 'the steps of an operation could not be saved'))
 }
 
-async function begin(deps: RunDeps, loaded: Loaded): Promise<void> {
+/** @returns the rows as they are once the run has begun; undefined where the instance is gone */
+async function begin(deps: RunDeps, loaded: Loaded): Promise<Loaded | undefined> {
+  const { id } = loaded.instance
   const issued = loaded.doomed ? [] : await issueDue(deps.certificates, loaded.servers, loaded.nodes)
   deps.attempt.failpoint('before:begin')
-  await deps.store.write((tx) => beginRun(tx, loaded, issued, deps.now()))
+  const fresh = await deps.store.write(async (tx) => {
+    // Read again: a delete or a cancel may have come since, and must not be written over.
+    const now = await loadInstance(tx, id)
+    if (!now) return undefined
+    await beginRun(tx, now, issued, deps.now())
+    return loadInstance(tx, id)
+  })
   deps.attempt.failpoint('after:begin')
-  deps.report(loaded.instance.id)
+  deps.report(id)
+  return fresh
 }
 
 async function succeed(deps: RunDeps, loaded: Loaded, seen: Look): Promise<void> {
