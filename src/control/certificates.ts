@@ -1,4 +1,5 @@
-/** Certificates of servers: issued by the loop when there is none or the one there is nears its end. */
+/** Certificates of servers: issued by the loop when there is none, or the one there is nears its end or lacks the address. */
+import { X509Certificate } from 'node:crypto'
 import { renewalDue } from '../domain/certificate.ts'
 import type { Node } from '../domain/model/node.ts'
 import type { Server } from '../domain/model/server.ts'
@@ -30,9 +31,9 @@ export const serverName = (instanceId: string) => `${instanceId.replace('_', '-'
 export const issueDue = (deps: CertificateDeps, servers: Server[], nodes: Node[]): Promise<IssuedFor[]> =>
   Promise.all(
     servers
-      .filter((server) => due(deps, server))
-      .map(async (server) => {
-        const address = nodes.find((node) => node.id === server.nodeId)?.address ?? '127.0.0.1'
+      .map((server) => ({ server, address: nodes.find((n) => n.id === server.nodeId)?.address ?? '127.0.0.1' }))
+      .filter(({ server, address }) => due(deps, server, address))
+      .map(async ({ server, address }) => {
         const issuer = await deps.issuer()
         const issued = await issuer.issue({
           subject: [{ type: 'CN', value: server.id }],
@@ -55,8 +56,10 @@ export const issueDue = (deps: CertificateDeps, servers: Server[], nodes: Node[]
       }),
   )
 
-function due(deps: CertificateDeps, server: Server): boolean {
+function due(deps: CertificateDeps, server: Server, address: string): boolean {
   if (!server.certificate) return true
+  // The node's address is a setting: clients that verify it would refuse a certificate made for another one.
+  if (new X509Certificate(server.certificate.pem).checkIP(address) === undefined) return true
   const notAfter = new Date(server.certificate.notAfter)
   return renewalDue({ notBefore: new Date(notAfter.getTime() - deps.days * dayMs), notAfter }, deps.now())
 }

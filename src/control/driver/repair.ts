@@ -40,9 +40,10 @@ function judge(loaded: Loaded, { next }: Look, certificateDue: boolean): { act: 
   if (next.state === 'converged' && !certificateDue && isWell(instance)) return { act: 'none' }
   // A person decides about what never worked, and about a delete that could not be finished.
   if (loaded.doomed || (!instance.everActive && instance.status === 'failed')) return { act: 'none' }
-  if (next.state === 'blocked' && (next.wait || sentence(next.cause) === instance.statusMessage))
+  // A certificate that ended blocks, and only a new one helps.
+  if (!certificateDue && next.state === 'blocked' && (next.wait || sentence(next.cause) === instance.statusMessage))
     return { act: 'later' }
-  return { found: certificateDue && next.state === 'converged' ? 'a certificate nears its end' : describe(next) }
+  return { found: certificateDue && next.state === 'converged' ? 'a certificate has to be replaced' : describe(next) }
 }
 
 /** @param look asks for a run of the instance */
