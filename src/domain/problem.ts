@@ -20,8 +20,16 @@ export const problems = {
   'name-taken': { status: 409, title: 'The name is taken', remedy: 'Choose another name.' },
   'not-empty': { status: 409, title: 'Not empty', remedy: 'Delete what it holds first.' },
   'no-room': { status: 409, title: 'Not enough memory', remedy: 'Ask for less, delete an instance, or add capacity.' },
-  'no-port': { status: 409, title: 'No free port on the node', remedy: 'Widen the port range or wait for the cool-down.' },
-  'limit-reached': { status: 409, title: "The tenant's limit is reached", remedy: 'Raise the limit, or delete something.' },
+  'no-port': {
+    status: 409,
+    title: 'No free port on the node',
+    remedy: 'Widen the port range or wait for the cool-down.',
+  },
+  'limit-reached': {
+    status: 409,
+    title: "The tenant's limit is reached",
+    remedy: 'Raise the limit, or delete something.',
+  },
   'wrong-state': { status: 409, title: 'Not possible in this state', remedy: 'Look at the status and its message.' },
   protected: {
     status: 409,

@@ -4,16 +4,12 @@ import type { Cause } from '../model/common.ts'
 import type { ServerPlan } from '../server-plan.ts'
 import type { ServerHandle } from './spec.ts'
 
-/** Every kind of step, in the order in which a new server meets them. Names failpoints too. */
-export const stepKinds = ['write-files', 'start', 'configure', 'set-users', 'stop', 'remove'] as const
-export type StepKind = (typeof stepKinds)[number]
-
 /** What write-files can write; `modes` closes what is open to others. */
 export type FilePart = 'conf' | 'acl' | 'tls' | 'modes'
 
 export type StepBase = { nodeId: string; server: ServerHandle; timeoutMs: number }
 
-/** Plain data and idempotent: safe to repeat, safe to be killed in. */
+/** Plain data and idempotent: safe to repeat, safe to be killed in. A kind names its failpoints too. */
 export type Step = StepBase &
   (
     | {

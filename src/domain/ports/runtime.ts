@@ -17,7 +17,14 @@ export type Runtime = {
   stop(id: string, how: 'save' | 'kill', signal: AbortSignal): Promise<void>
   /** Ends the process and removes every file. Safe to repeat. */
   remove(id: string): Promise<void>
-  observe(plan: ServerPlan): Promise<{
+  /**
+   * @param serves whether the server was heard on its own port, as far as that is known: who holds the port is not looked
+   *   for then, which is what costs most
+   */
+  observe(
+    plan: ServerPlan,
+    serves?: Promise<boolean>,
+  ): Promise<{
     files: FilesObservation | null
     data: DataState
     process: ProcessObservation | null
