@@ -35,6 +35,10 @@ export async function askServer(
   return { live: live.value, tls: tls.status === 'fulfilled' ? tls.value : { error: messageOf(tls.reason) } }
 }
 
+/** Whether the very server that answers over the socket was heard over TLS. */
+export const servesPort = (asked: Answers | { silent: string } | null): boolean =>
+  asked !== null && 'tls' in asked && 'runId' in asked.tls && asked.tls.runId === asked.live.runId
+
 /** The same process must answer on both: over TLS nobody else's answer counts. */
 export function joinTls({ live, tls }: Answers, port: 'free' | 'ours' | 'stranger'): LiveObservation {
   if ('error' in tls) return { ...live, tls }

@@ -7,7 +7,7 @@ import { aclDryRun } from '../valkey/commands.ts'
 import { makeDeathWatch } from '../valkey/death-watch.ts'
 import { ValkeyReplyError } from '../valkey/errors.ts'
 import { type AgentDeps, connectAdmin, stepErrorOf } from './admin.ts'
-import { askServer, joinTls } from './live.ts'
+import { askServer, joinTls, servesPort } from './live.ts'
 import { configure } from './steps/configure.ts'
 import { remove } from './steps/remove.ts'
 import { setUsers } from './steps/set-users.ts'
@@ -37,7 +37,8 @@ export function makeLocalAgent(options: LocalAgentDeps): NodeAgent {
     facts: { serversDir, socketsDir, engine },
     async observe(server, plan, signal) {
       signal.throwIfAborted()
-      const [medium, facts] = await Promise.all([runtime.observe(plan), askServer(deps, server, plan)])
+      const asked = askServer(deps, server, plan)
+      const [medium, facts] = await Promise.all([runtime.observe(plan, asked.then(servesPort)), asked])
       signal.throwIfAborted()
       if (!medium.process) return { ...medium, live: null, silent: null }
       if (!facts) return { ...medium, live: null, silent: 'its socket is gone' }

@@ -8,41 +8,19 @@ type Listen = { host: string; port: number }
 /** A port that cannot be tried in this time counts as held: something swallows its packets. */
 const connectMs = 1_000
 
-type ListeningSocket = { pid: number; startTime: string; port: number; fd: string; inode: string }
-
 /**
- * Tells who holds a server's port. With a process of ours: `ours` where it listens there itself. Without: tried by
- * listening there for a moment. Which descriptor listens is remembered, since finding it makes the kernel walk through
- * all its sockets (4 ms), and asking whether it is still the same costs nothing.
+ * Tells who holds a server's port. With a process of ours: `ours` where it listens there itself, which costs the kernel
+ * a walk through all its sockets (4 ms). Without: tried by listening there for a moment.
  */
-export function makePortHolder() {
-  const known = new Map<string, ListeningSocket>()
-  return async (id: string, listen: Listen, server: ProcessFacts | null): Promise<'free' | 'ours' | 'stranger'> => {
-    if (server) {
-      const last = known.get(id)
-      if (last && isOf(last, server, listen.port) && (await stillOpen(last))) return 'ours'
-      const inodes = await listeningSockets(server.pid, listen)
-      // Without /proc: somebody listens, and the run id read over TLS tells whether it is ours.
-      if (inodes === undefined) return (await accepts(listen)) ? 'ours' : 'free'
-      const found = inodes.size > 0 ? await openSocket(server.pid, inodes) : undefined
-      if (found) {
-        known.set(id, { ...found, pid: server.pid, startTime: server.startTime, port: listen.port })
-        return 'ours'
-      }
-    }
-    known.delete(id)
-    return (await canListen(listen)) ? 'free' : 'stranger'
+export async function portHolder(listen: Listen, server: ProcessFacts | null): Promise<'free' | 'ours' | 'stranger'> {
+  if (server) {
+    const inodes = await listeningSockets(server.pid, listen)
+    // Without /proc: somebody listens, and the run id read over TLS tells whether it is ours.
+    if (inodes === undefined) return (await accepts(listen)) ? 'ours' : 'free'
+    if (inodes.size > 0 && (await hasOpen(server.pid, inodes))) return 'ours'
   }
+  return (await canListen(listen)) ? 'free' : 'stranger'
 }
-
-const isOf = (socket: ListeningSocket, server: ProcessFacts, port: number) =>
-  socket.pid === server.pid && socket.startTime === server.startTime && socket.port === port
-
-/** An inode is one socket's as long as that is open; a socket that listens does so until it is closed. */
-const stillOpen = async ({ pid, fd, inode }: ListeningSocket) => (await socketInode(pid, fd)) === inode
-
-const socketInode = async (pid: number, fd: string) =>
-  /^socket:\[(\d+)\]$/.exec(await readlink(`/proc/${pid}/fd/${fd}`).catch(() => ''))?.[1]
 
 function canListen({ host, port }: Listen): Promise<boolean> {
   return new Promise((resolve) => {
@@ -80,11 +58,11 @@ async function listeningSockets(pid: number, { host, port }: Listen): Promise<Se
 }
 
 /** Listening sockets have the lowest descriptors: those are looked at first. */
-async function openSocket(pid: number, inodes: Set<string>): Promise<{ fd: string; inode: string } | undefined> {
+async function hasOpen(pid: number, inodes: Set<string>): Promise<boolean> {
   const names = await readdir(`/proc/${pid}/fd`).catch(() => [])
   for (const fd of names.toSorted((a, b) => Number(a) - Number(b))) {
-    const inode = await socketInode(pid, fd)
-    if (inode !== undefined && inodes.has(inode)) return { fd, inode }
+    const inode = /^socket:\[(\d+)\]$/.exec(await readlink(`/proc/${pid}/fd/${fd}`).catch(() => ''))?.[1]
+    if (inode !== undefined && inodes.has(inode)) return true
   }
-  return undefined
+  return false
 }

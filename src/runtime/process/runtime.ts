@@ -10,7 +10,7 @@ import { ensureOwnDir } from './files.ts'
 import { makeFindProcess } from './find.ts'
 import { lastWords } from './log.ts'
 import { observeFiles } from './observe-files.ts'
-import { makePortHolder } from './port.ts'
+import { portHolder } from './port.ts'
 import { type ProcessTable, procTable, psTable } from './process-table.ts'
 import { readRecord } from './record.ts'
 import { startServer } from './start.ts'
@@ -49,7 +49,6 @@ export function makeProcessRuntime(deps: ProcessRuntimeDeps): Runtime {
   const find = makeFindProcess(table, serversDir, layout)
   const children = new Map<string, ChildProcess>()
   const binaryVersion = makeBinaryVersion()
-  const portHolder = makePortHolder()
   const oneAtATime = makeQueue()
 
   return {
@@ -60,14 +59,14 @@ export function makeProcessRuntime(deps: ProcessRuntimeDeps): Runtime {
     stop: (id, how, signal) =>
       oneAtATime(id, () => stopServer({ find, children, log, graceMs }, id, layout(id), how, signal)),
     remove: (id) => oneAtATime(id, () => removeServer({ find, children, log, graceMs }, id, layout(id))),
-    async observe(plan) {
+    async observe(plan, serves) {
       const place = layout(plan.id)
       const seen = find.find(plan.id).then(({ server }) => server)
       const [files, data, server, port, version] = await Promise.all([
         observeFiles(place),
         dataState(place.dataDir, dataNames(plan.conf), plan.engine.version),
         seen,
-        seen.then((server) => portHolder(plan.id, plan.listen, server)),
+        seen.then(async (server) => (server && (await serves) ? 'ours' : portHolder(plan.listen, server))),
         binaryVersion(plan.engine.binary),
       ])
       const process = server && { pid: server.pid, frozen: server.frozen }
