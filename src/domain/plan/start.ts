@@ -6,7 +6,7 @@ import { blocked, type Plan, type StepBase } from './step.ts'
 
 /** Steps that start a server without a process, or why it may not be started: no start silently empties an instance. */
 export function planStart(desired: InstanceSpec, server: ServerSpec, seen: ServerObservation, base: StepBase): Plan {
-  const cause = wrongPort(server, seen) ?? wrongEngine(server, seen) ?? wrongData(desired, seen)
+  const cause = wrongPort(server, seen) ?? wrongEngine(server, seen) ?? wrongData(desired, server, seen)
   if (cause) return blocked(cause)
   // With appendonly yes an RDB without an AOF is ignored and then overwritten (facts §4): load it first, then turn AOF on.
   const appendonly = seen.data.kind === 'rdb-only' ? 'no' : 'yes'
@@ -46,7 +46,9 @@ function wrongEngine(server: ServerSpec, seen: ServerObservation): Cause | undef
 /** Versions of one series open each other's data; `8.0` of `8.0.1`. */
 const series = (version: string) => version.split('.').slice(0, 2).join('.')
 
-function wrongData(desired: InstanceSpec, seen: ServerObservation): Cause | undefined {
+/** The server's id in the message is its directory's name: without it nobody finds the files. */
+function wrongData(desired: InstanceSpec, server: ServerSpec, seen: ServerObservation): Cause | undefined {
+  const { id } = server.handle
   const { data } = seen
   const accepted = desired.accept.data
   switch (data.kind) {
@@ -55,21 +57,21 @@ function wrongData(desired: InstanceSpec, seen: ServerObservation): Cause | unde
     case 'unsafe':
       return {
         code: 'data-unsafe',
-        message: `starting would lose data: ${data.reason}`,
+        message: `starting ${id} would lose data: ${data.reason}`,
         remedy: 'put the missing files back from a copy, then retry',
       }
     case 'rdb-only':
       if (!desired.everActive || accepted === 'rdb') return undefined
       return {
         code: 'data-aof-gone',
-        message: 'the append-only file is gone and only the last RDB snapshot is left, which is older',
+        message: `the append-only file of ${id} is gone and only the last RDB snapshot is left, which is older`,
         remedy: 'put appendonlydir back, or accept the snapshot: retry with accept_data "rdb"',
       }
     case 'empty':
       if (!desired.everActive || accepted === 'empty') return undefined
       return {
         code: 'data-gone',
-        message: 'its data directory is empty though the instance had data',
+        message: `the data directory of ${id} is empty though the instance had data`,
         remedy: 'put the data back, or accept an empty start: retry with accept_data "empty"',
       }
   }
