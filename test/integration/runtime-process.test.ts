@@ -20,12 +20,14 @@ import { findEngine } from '../../src/agent/engine.ts'
 import { PLATFORM_USERS } from '../../src/domain/acl/tenant-user.ts'
 import type { Runtime } from '../../src/domain/ports/runtime.ts'
 import type { Engine, ServerPlan } from '../../src/domain/server-plan.ts'
+import { makeBinaryVersion } from '../../src/runtime/process/binary-version.ts'
 import { procTable, psTable } from '../../src/runtime/process/process-table.ts'
 import { makeProcessRuntime } from '../../src/runtime/process/runtime.ts'
 import { connect, type ValkeyConnection } from '../../src/valkey/client.ts'
 import { assertNothingLeft, freeze, processesIn } from '../support/left-behind.ts'
 import { valkeyBinaries } from '../support/parts.ts'
 import { adminPassword, makePlans, type PlanMaker } from '../support/plan.ts'
+import { until } from '../support/until.ts'
 import { runtimeContract } from '../support/runtime-contract.ts'
 
 const script = fileURLToPath(new URL('../support/runtime-elsewhere.ts', import.meta.url))
@@ -153,7 +155,7 @@ describe('process runtime, on this machine', () => {
     const child = processesIn(root).find((other) => other !== pid)
     assert.ok(child)
     process.kill(pid, 'SIGKILL')
-    assert.equal((await runtime.observe(plan)).process?.pid ?? null, null)
+    await until(async () => (await runtime.observe(plan)).process === null, 'the end of a killed server')
     assert.deepEqual(
       (await runtime.list()).filter(({ id }) => id === plan.id),
       [{ id: plan.id, pid: child }],
@@ -250,6 +252,43 @@ describe('process runtime, on this machine', () => {
     assert.throws(() => makeProcessRuntime({ ...dirs, socketsDir: join(root, 'x'.repeat(70)) }), {
       code: 'path-too-long',
     })
+  })
+
+  it('refuses a directory that somebody else could move away', () => {
+    const shared = join(root, 'shared')
+    mkdirSync(shared)
+    chmodSync(shared, 0o777)
+    assert.throws(() => makeProcessRuntime({ ...dirs, socketsDir: join(shared, 's') }), { code: 'directory-unsafe' })
+    chmodSync(shared, 0o1777)
+    makeProcessRuntime({ ...dirs, socketsDir: join(shared, 's') })
+  })
+
+  it('starts a server though the directory of the sockets was removed', async () => {
+    const { plan, key } = await plans.make()
+    await runtime.write(plan, ['conf', 'acl', 'tls'], key)
+    rmSync(dirs.socketsDir, { recursive: true })
+    await runtime.start(plan, { appendonly: 'yes' }, signal)
+    assert.equal(statSync(dirs.socketsDir).mode & 0o777, 0o700)
+    await runtime.remove(plan.id)
+  })
+
+  it('never takes a look that failed for a process that is gone', async () => {
+    const proc = join(root, 'proc')
+    mkdirSync(join(proc, '1', 'stat'), { recursive: true })
+    assert.equal(await procTable(proc).look(2), undefined)
+    await assert.rejects(procTable(proc).look(1), { code: 'EISDIR' })
+    await assert.rejects(procTable(proc).all(), { code: 'EISDIR' })
+  })
+
+  it('asks a binary again that could not be asked', async () => {
+    const binary = join(root, 'valkey-server')
+    writeFileSync(binary, `#!/bin/sh\ntest -e '${root}/answers' && echo 'Valkey server v=8.0.1 sha=0'\n`, {
+      mode: 0o700,
+    })
+    const version = makeBinaryVersion()
+    assert.equal(await version(binary), null)
+    writeFileSync(join(root, 'answers'), '')
+    assert.equal(await version(binary), '8.0.1')
   })
 })
 

@@ -27,8 +27,10 @@ export function makeBinaryVersion(): (binary: string) => Promise<string | null> 
     const mark = `${file.ino} ${file.mtimeMs} ${file.size}`
     const last = known.get(binary)
     if (last?.mark === mark) return last.version
-    const version = askVersion(binary)
-    known.set(binary, { mark, version })
-    return version
+    const asked = { mark, version: askVersion(binary) }
+    known.set(binary, asked)
+    // No answer (too many processes, a slow disk) is of this moment; remembered, it would keep every server down.
+    if ((await asked.version) === null && known.get(binary) === asked) known.delete(binary)
+    return asked.version
   }
 }

@@ -1,5 +1,5 @@
 /** Files of one server, each whole or not at all, and closed to everybody else. */
-import { chmodSync, lstatSync, mkdirSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
 import { chmod, lstat, mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { StepError } from '../../domain/plan/step-error.ts'
@@ -8,6 +8,8 @@ import type { ServerLayout } from '../../domain/server-plan.ts'
 export const dirMode = 0o700
 export const fileMode = 0o600
 const othersBits = 0o077
+const anybodyWrites = 0o002
+const sticky = 0o1000
 
 /**
  * Puts a file in place by rename. A leftover of a write that was killed has a fixed name, so it is overwritten and never
@@ -23,16 +25,34 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 export const ensureDir = (path: string) => mkdir(path, { recursive: true, mode: dirMode })
 
 /**
- * Creates a directory of ours or checks that it is: owned by this user, closed to others, no link. Run at start.
+ * Creates a directory of ours or checks that it is: owned by this user, closed to others, no link, and nobody else's to
+ * move away. Cheap enough to be repeated before each start.
  * @throws StepError `directory-unsafe`
  */
 export function ensureOwnDir(path: string): void {
   mkdirSync(path, { recursive: true, mode: dirMode })
+  refuseStrangersAbove(path)
   const stat = lstatSync(path)
   const uid = process.getuid?.()
   if (!stat.isDirectory()) throw unsafeDirectory(path, 'is no directory of its own (a link, perhaps)')
   if (uid !== undefined && stat.uid !== uid) throw unsafeDirectory(path, `belongs to user ${stat.uid}, not to ${uid}`)
   if ((stat.mode & othersBits) !== 0) chmodSync(path, dirMode)
+}
+
+/**
+ * Whoever owns a directory above ours, or may rename in it, can put another one in our place and be sent the admin's
+ * password over a socket of their own: below /tmp that is anybody who comes first. What the owner of `/` has is trusted
+ * (in a user namespace that is not 0).
+ */
+function refuseStrangersAbove(path: string): void {
+  const trusted = new Set([0, process.getuid?.(), lstatSync('/').uid])
+  for (let dir = dirname(realpathSync(path)); ; dir = dirname(dir)) {
+    const { uid, mode } = lstatSync(dir)
+    if (!trusted.has(uid)) throw unsafeDirectory(path, `lies in ${dir}, which belongs to user ${uid}`)
+    if ((mode & anybodyWrites) !== 0 && (mode & sticky) === 0)
+      throw unsafeDirectory(path, `lies in ${dir}, where every user may rename it`)
+    if (dir === '/') return
+  }
 }
 
 const unsafeDirectory = (path: string, why: string) =>

@@ -29,6 +29,12 @@ export type ProcessTable = {
 const isServer = (command: string) => basename(command).startsWith('valkey-server')
 
 /**
+ * It ended while it was looked at, or is another user's. Anything else (EMFILE, EIO) says nothing about the process: a
+ * server taken for gone would be started a second time on its data, or its files removed under it.
+ */
+const notOurs: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM'])
+
+/**
  * Reads /proc. Synchronous on purpose: it is memory, and a pass through the thread pool costs ten times the read.
  */
 export function procTable(proc = '/proc'): ProcessTable {
@@ -44,8 +50,9 @@ export function procTable(proc = '/proc'): ProcessTable {
       if (startTime === undefined || 'ZXx'.includes(state)) return undefined
       const cwd = readlinkSync(`${proc}/${pid}/cwd`).replace(/ \(deleted\)$/, '')
       return { pid, startTime, cwd, leader: Number(group) === pid, frozen: state === 'T' || state === 't' }
-    } catch {
-      return undefined
+    } catch (error) {
+      if (notOurs.has((error as NodeJS.ErrnoException).code)) return undefined
+      throw error
     }
   }
   return {

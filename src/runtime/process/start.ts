@@ -1,10 +1,11 @@
 /** Starting one valkey-server as a foreground child in its own session, which outlives us. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { open, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { StepError } from '../../domain/plan/step-error.ts'
 import type { ServerLayout, ServerPlan } from '../../domain/server-plan.ts'
 import { ownChild, sendSignal, untilEnded } from './end.ts'
-import { dirMode, ensureDir, fileMode } from './files.ts'
+import { dirMode, ensureDir, ensureOwnDir, fileMode } from './files.ts'
 import type { FindProcess, ServerProcesses } from './find.ts'
 import { boundLog, lastWords } from './log.ts'
 import type { ProcessFacts, ProcessTable } from './process-table.ts'
@@ -28,7 +29,7 @@ const environment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 /**
  * Killed before spawn: the record says that a start was begun, and the next one finds nothing. Killed after it: the
  * process is found by its working directory. Killed while waiting: the process goes on.
- * @throws StepError `config-error`, `port-taken`, `exited`, `engine-missing`
+ * @throws StepError `config-error`, `port-taken`, `exited`, `engine-missing`, `directory-unsafe`
  */
 export async function startServer(
   deps: StartDeps,
@@ -42,6 +43,8 @@ export async function startServer(
     return untilServing(deps, place, found.server, ownChild(deps.children, plan.id, found.server), signal)
   await endOrphans(deps, plan.id, found)
   signal.throwIfAborted()
+  // It may be gone since the platform started (somebody emptied /tmp): valkey exits where it cannot bind its socket.
+  ensureOwnDir(dirname(place.socket))
   // What is left of a server that was killed: while it stands, nothing accepts on it.
   await rm(place.socket, { force: true })
   await ensureDir(place.dataDir)
