@@ -100,6 +100,10 @@ function assertShown(reader: Reader, { command, output }: Shown, printed: readon
 test('the tour of the README prints what it shows', async (t) => {
   if (requirePart(t, 'valkey-cli') === undefined) return
   const reader = await makeReader()
+  t.after(() => {
+    rmSync(reader.env.VALKEEP_RUNTIME_DIR, { recursive: true })
+    rmSync(reader.dir, { recursive: true })
+  })
   const [start] = consoleBlocks(textOf('README.md'), 'runnable: start')
   const tour = consoleBlocks(textOf('README.md'), 'runnable')
   assert.ok(start !== undefined && start.command === 'npm start' && tour.length >= 12, String(tour.length))
@@ -115,8 +119,6 @@ test('the tour of the README prints what it shows', async (t) => {
     await ended
   }
   assertNothingLeft(reader.dir)
-  rmSync(reader.env.VALKEEP_RUNTIME_DIR, { recursive: true })
-  rmSync(reader.dir, { recursive: true })
 })
 
 /** GitHub's anchors: lower case, spaces to dashes, marks dropped. */

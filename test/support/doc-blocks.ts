@@ -35,6 +35,8 @@ const changing: [RegExp, string][] = [
   [/\b\d{5}\b(?! of)/g, 'NUMBER'],
   [/^(pid|process_id:?|Stopping the platform \(process) \d+/g, '$1 NUMBER'],
   [/of \d+ MB/g, 'of CAPACITY MB'],
+  // It ends after the command that it is the end of.
+  [/(session-end +)(pending|running)/, '$1succeeded'],
   [/ \d+[smhd](?= |$)/g, ' AGE'],
   [/\s+/g, ' '],
 ]
