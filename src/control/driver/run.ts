@@ -4,7 +4,7 @@ import type { Cause } from '../../domain/model/common.ts'
 import type { OperationStep } from '../../domain/model/operation.ts'
 import { healthOf } from '../../domain/plan/health.ts'
 import { saveSteps } from '../../store/operations.ts'
-import type { Store } from '../../store/store.ts'
+import type { Store, Tx } from '../../store/store.ts'
 import { type CertificateDeps, issueDue } from '../certificates.ts'
 import { instanceSpec, type SpecDeps } from '../spec.ts'
 import { type AttemptDeps, type AttemptResult, attempt, type Look, look } from './attempt.ts'
@@ -12,7 +12,7 @@ import { beginRun } from './begin.ts'
 import { countAttempt, type FinishDeps, finishConverged, finishFailed } from './finish.ts'
 import { type Loaded, loadInstance } from './load.ts'
 import type { Repairs } from './repair.ts'
-import { makeStepLog } from './step-log.ts'
+import { makeStepLog, type StepLog } from './step-log.ts'
 
 /** Pause before attempt n + 1: this times 2 to the n. */
 const firstPauseMs = 250
@@ -56,8 +56,22 @@ export async function inspect(deps: RunDeps, loaded: Loaded): Promise<void> {
 
 /** Attempts at everything that is open, until it is served, given up, or asked for differently. */
 export async function work(deps: RunDeps, loaded: Loaded): Promise<void> {
+  const steps = makeStepLog(deps.now, (rows) => reportSteps(deps, loaded, rows))
+  try {
+    await attempts(deps, loaded, steps)
+  } finally {
+    reportSteps(deps, loaded, steps.take())
+  }
+}
+
+async function attempts(deps: RunDeps, loaded: Loaded, steps: StepLog): Promise<void> {
   const { id } = loaded.instance
-  const beginStep = makeStepLog(deps.now, (step) => reportStep(deps, loaded, step))
+  /** A write that ends an attempt, and with it the steps that led there. */
+  const write = <T>(end: (tx: Tx) => Promise<T>): Promise<T> =>
+    deps.store.write(async (tx) => {
+      await insertSteps(tx, loaded, steps.take())
+      return end(tx)
+    })
   for (let count = 1; ; count++) {
     const fresh = await begin(deps, loaded)
     if (!fresh || fresh.open.length === 0) return deps.again(id)
@@ -66,27 +80,36 @@ export async function work(deps: RunDeps, loaded: Loaded): Promise<void> {
       deps.attempt,
       spec,
       () => deps.changed(id),
-      (step) => beginStep(step, count),
+      (step) => steps.begin(step, count),
       deps.signal,
     )
     if (result.state === 'stale') return
-    if (result.state === 'converged') return succeed(deps, fresh, result.look)
+    if (result.state === 'converged') return succeed(deps, write, fresh, result.look)
     deps.log.warn({ instanceId: id, attempt: count, cause: result.cause }, 'an attempt failed')
     if (await otherPort(deps, fresh, result.cause)) return deps.again(id)
-    if (count >= deps.attempts) return giveUp(deps, fresh, result)
-    await deps.store.write((tx) => countAttempt(deps.finish, tx, fresh, result.cause))
+    if (count >= deps.attempts) return giveUp(deps, write, fresh, result)
+    await write((tx) => countAttempt(deps.finish, tx, fresh, result.cause))
     await delay(firstPauseMs * 2 ** count, undefined, { signal: deps.signal })
     if (deps.changed(id)) return
   }
 }
 
-/** Every open operation shows the step, after those of its earlier runs. */
-function reportStep(deps: RunDeps, loaded: Loaded, step: OperationStep): void {
+/** Every open operation shows the steps, after those of its earlier runs. */
+async function insertSteps(tx: Tx, { open, stepCounts }: Loaded, steps: OperationStep[]): Promise<void> {
+  for (const { id } of open) {
+    const before = stepCounts.get(id) ?? 0
+    await saveSteps(
+      tx,
+      id,
+      steps.map((step) => ({ ...step, seq: before + step.seq })),
+    )
+  }
+}
+
+function reportSteps(deps: RunDeps, loaded: Loaded, steps: OperationStep[]): void {
+  if (steps.length === 0) return
   deps.store
-    .write(async (tx) => {
-      for (const { id } of loaded.open)
-        await saveSteps(tx, id, [{ ...step, seq: (loaded.stepCounts.get(id) ?? 0) + step.seq }])
-    })
+    .write((tx) => insertSteps(tx, loaded, steps))
     .then(() => deps.report(loaded.instance.id))
     .catch((error: unknown) => deps.log.warn({ err: error }, 'the steps of an operation could not be saved'))
 }
@@ -108,9 +131,9 @@ async function begin(deps: RunDeps, loaded: Loaded): Promise<Loaded | undefined>
   return fresh
 }
 
-async function succeed(deps: RunDeps, loaded: Loaded, seen: Look): Promise<void> {
+async function succeed(deps: RunDeps, write: Store['write'], loaded: Loaded, seen: Look): Promise<void> {
   deps.attempt.failpoint('before:finish')
-  await deps.store.write((tx) => finishConverged(deps.finish, tx, loaded, seen))
+  await write((tx) => finishConverged(deps.finish, tx, loaded, seen))
   deps.attempt.failpoint('after:finish')
   deps.repairs.converged(loaded.instance.id)
   const health = healthOf(seen.spec, seen.observed)
@@ -128,11 +151,12 @@ async function otherPort(deps: RunDeps, loaded: Loaded, cause: Cause): Promise<b
 
 async function giveUp(
   deps: RunDeps,
+  write: Store['write'],
   loaded: Loaded,
   result: Extract<AttemptResult, { state: 'failed' }>,
 ): Promise<void> {
   const { id } = loaded.instance
-  const whole = await deps.store.write((tx) => finishFailed(deps.finish, tx, loaded, result.cause, result.users))
+  const whole = await write((tx) => finishFailed(deps.finish, tx, loaded, result.cause, result.users))
   if (result.look) deps.onLook(loaded, result.look)
   if (whole) deps.repairs.gaveUp(id)
   else deps.again(id)
