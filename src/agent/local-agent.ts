@@ -26,7 +26,7 @@ export type LocalAgentDeps = NodeFacts & {
   watchDeadlineMs?: number
 }
 
-/** Steps fail with a StepError, or with the signal's reason. */
+/** Observations and steps fail with a StepError, or with the signal's reason. */
 export function makeLocalAgent(options: LocalAgentDeps): NodeAgent {
   const { runtime, readSecret, serversDir, socketsDir, engine } = options
   const { callMs = 2_000, watchIntervalMs = 3_000, watchDeadlineMs = 3_000 } = options
@@ -38,7 +38,11 @@ export function makeLocalAgent(options: LocalAgentDeps): NodeAgent {
     async observe(server, plan, signal) {
       signal.throwIfAborted()
       const asked = askServer(deps, server, plan)
-      const [medium, facts] = await Promise.all([runtime.observe(plan, asked.then(servesPort)), asked])
+      const [medium, facts] = await Promise.all([runtime.observe(plan, asked.then(servesPort)), asked]).catch(
+        (error: unknown) => {
+          throw stepErrorOf(error)
+        },
+      )
       signal.throwIfAborted()
       if (!medium.process) return { ...medium, live: null, silent: null }
       if (!facts) return { ...medium, live: null, silent: 'its socket is gone' }

@@ -51,7 +51,7 @@ export async function attempt(
   begin: (step: Step) => (error: string | null) => void,
   signal: AbortSignal,
 ): Promise<AttemptResult> {
-  const waitUntil = Date.now() + deps.timeoutMs
+  const waitUntil = performance.now() + deps.timeoutMs
   let pauseMs = 10
   for (let round = 0; round < maxRounds; ) {
     signal.throwIfAborted()
@@ -65,7 +65,7 @@ export async function attempt(
       pauseMs = 10
       continue
     }
-    const expired = !patient.has(next.cause.code) && Date.now() > waitUntil
+    const expired = !patient.has(next.cause.code) && performance.now() > waitUntil
     if (!next.wait || expired) return { state: 'failed', cause: next.cause, users: {}, look: turn.look }
     await delay(pauseMs, undefined, { signal })
     pauseMs = Math.min(pauseMs * 2, 1_000)
@@ -79,7 +79,8 @@ export async function attempt(
   return { state: 'failed', cause, users: {}, look: null }
 }
 
-type Turn = { look: Look; failure: { cause: Cause; users: Record<string, string> } | null }
+type Failure = { cause: Cause; users: Record<string, string> }
+type Turn = { look: Look; failure: null } | { look: Look | null; failure: Failure }
 
 async function oneRound(
   deps: AttemptDeps,
@@ -87,7 +88,14 @@ async function oneRound(
   begin: (step: Step) => (error: string | null) => void,
   signal: AbortSignal,
 ): Promise<Turn> {
-  const now = await look(deps, spec, signal)
+  let now: Look
+  try {
+    now = await look(deps, spec, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    // What cannot be observed is never acted on, and an operation that waits for it has an end all the same.
+    return { look: null, failure: failureOf(error, 'observe') }
+  }
   if (now.next.state !== 'steps') return { look: now, failure: null }
   for (const step of now.next.steps) {
     const end = begin(step)
@@ -98,7 +106,7 @@ async function oneRound(
       end(null)
     } catch (error) {
       signal.throwIfAborted()
-      const failure = failureOf(error, step)
+      const failure = failureOf(error, step.kind)
       end(failure.cause.message)
       return { look: now, failure }
     }
@@ -134,14 +142,17 @@ class StepTimeout extends Error {
 /** What an agent throws: `code`, a message for people, and for set-users the reason of each user that failed. */
 type StepFailure = { code?: unknown; message?: unknown; remedy?: unknown; users?: unknown }
 
-/** A code outside of the catalogue is a fault of ours or of the system: its message says what it was. */
-function failureOf(error: unknown, step: Step): { cause: Cause; users: Record<string, string> } {
+/**
+ * What failed as a cause. A code outside of the catalogue is a fault of ours or of the system: its message says what.
+ * @param what was tried: `observe`, or a step's kind
+ */
+export function failureOf(error: unknown, what: string): Failure {
   const { code: given, message, remedy, users } = (error ?? {}) as StepFailure
   const code = typeof given === 'string' && isCauseCode(given) ? given : 'step-failed'
   return {
     cause: {
       code,
-      message: `${step.kind}: ${typeof message === 'string' ? message : 'failed without a reason'}`,
+      message: `${what}: ${typeof message === 'string' ? message : 'failed without a reason'}`,
       remedy: typeof remedy === 'string' ? remedy : causes[code].remedy,
     },
     users: typeof users === 'object' && users !== null ? (users as Record<string, string>) : {},
