@@ -93,7 +93,13 @@ export const makeCancelOperation =
     if (newest?.id !== id) throw new Problem('wrong-state', 'A newer operation builds on it; cancel that one first.')
     const cause: Cause = { code: 'cancelled', message: `cancelled by ${context.actor.name}` }
     await apply(deps, tx, context, operation, cause)
-    await updateOperation(tx, id, { status: 'cancelled', cause, finishedAt: context.now, updatedAt: context.now })
+    await updateOperation(tx, id, {
+      status: 'cancelled',
+      cause,
+      undo: null,
+      finishedAt: context.now,
+      updatedAt: context.now,
+    })
     return {
       result: await operationFor(tx, context.actor, id),
       operationId: id,

@@ -59,6 +59,11 @@ export async function supersede(
   for (const open of await openOperations(tx, of.instanceId)) {
     const meant = 'all' in of || (open.userId === of.userId && (of.kinds === undefined || of.kinds.includes(open.kind)))
     if (!meant) continue
-    await updateOperation(tx, open.id, { status: 'superseded', finishedAt: context.now, updatedAt: context.now })
+    await updateOperation(tx, open.id, {
+      status: 'superseded',
+      undo: null,
+      finishedAt: context.now,
+      updatedAt: context.now,
+    })
   }
 }

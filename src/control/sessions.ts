@@ -44,17 +44,23 @@ export function makeSessionEnds(deps: SessionDeps): SessionEnds {
   async function schedule(): Promise<void> {
     await endDue()
     const next = await deps.store.read((db) => nextSessionEnd(db))
-    if (timer) clearTimeout(timer)
-    timer = null
-    if (next === undefined || stopped) return
+    if (next === undefined) return
     const leftMs = Date.parse(next) - Date.parse(deps.now())
     // One that is due right after we ended what was due: its end failed, and is not tried in a circle.
-    const waitMs = leftMs < 0 ? retryMs : Math.min(leftMs + 1, maxWaitMs)
-    timer = setTimeout(changed, waitMs)
+    lookIn(leftMs < 0 ? retryMs : Math.min(leftMs + 1, maxWaitMs))
+  }
+
+  function lookIn(ms: number): void {
+    if (timer) clearTimeout(timer)
+    timer = stopped ? null : setTimeout(changed, ms)
   }
 
   function changed(): void {
-    schedule().catch(deps.onError)
+    schedule().catch((error: unknown) => {
+      deps.onError(error)
+      // A full disk passes; without another look sessions would outlive their time for good.
+      lookIn(retryMs)
+    })
   }
 
   return {

@@ -35,16 +35,22 @@ export function makeSweep(deps: {
     for (const nodeId of deps.nodeIds) {
       const rows = await deps.store.read((db) => serversOfNode(db, nodeId))
       const known = new Set(rows.map((row) => row.id))
-      for (const found of await deps.agent(nodeId).list()) if (!known.has(found.id)) await deps.onStray(nodeId, found)
+      // What cannot be removed, or listed, keeps nobody else from being looked at.
+      await endStrays(nodeId, known).catch(deps.onError)
       ids.push(...rows.map((row) => row.instanceId))
     }
     round = [...new Set(ids)]
     share = first ? round.length : (round.length * tickMs) / deps.intervalMs
-    roundEndsMs = Date.now() + deps.intervalMs
+    roundEndsMs = performance.now() + deps.intervalMs
+  }
+
+  async function endStrays(nodeId: string, known: ReadonlySet<string>): Promise<void> {
+    for (const found of await deps.agent(nodeId).list())
+      if (!known.has(found.id)) await deps.onStray(nodeId, found).catch(deps.onError)
   }
 
   async function tick(first: boolean): Promise<void> {
-    if (round.length === 0 && Date.now() < roundEndsMs) return
+    if (round.length === 0 && performance.now() < roundEndsMs) return
     if (round.length === 0) await beginRound(first)
     credit += share
     for (const id of round.splice(0, Math.floor(credit))) deps.driver.check(id, null)

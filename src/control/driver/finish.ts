@@ -135,8 +135,10 @@ export async function finishFailed(
 async function failUser(tx: Tx, user: User, cause: Cause, now: string): Promise<void> {
   const present = await findUser(tx, user.id)
   if (!present || present.generation !== user.generation) return
-  if (present.status !== 'provisioning' && present.status !== 'deleting') return
-  const status = transition(present.status, 'give-up')
+  // One that was active and drifted fails too: left active, it would be set and refused again for ever.
+  const from = present.status === 'active' ? transition(present.status, 'begin') : present.status
+  if (from !== 'provisioning' && from !== 'deleting') return
+  const status = transition(from, 'give-up')
   await updateUser(tx, user.id, { status, statusMessage: sentence(cause), updatedAt: now })
 }
 
@@ -163,7 +165,7 @@ async function end(
   const present = await findOperation(tx, operation.id)
   if (!present || (present.status !== 'running' && present.status !== 'pending')) return
   const attempts = present.attempts + 1
-  await updateOperation(tx, operation.id, { status, cause, attempts, finishedAt: now, updatedAt: now })
+  await updateOperation(tx, operation.id, { status, cause, attempts, undo: null, finishedAt: now, updatedAt: now })
   await insertAuditRow(tx, {
     id: deps.newId('audit'),
     at: now,

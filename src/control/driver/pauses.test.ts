@@ -6,7 +6,7 @@ import { makePauses } from './pauses.ts'
 function clocked(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_000_000 })
   const looks: string[] = []
-  const pauses = makePauses((id) => looks.push(id))
+  const pauses = makePauses((id) => looks.push(id), Date.now)
   return { pauses, looks, pass: (ms: number) => t.mock.timers.tick(ms) }
 }
 

@@ -33,16 +33,19 @@ const fresh = (): State => ({
   reason: null,
   failures: 0,
   restarts: 0,
-  lastRestartMs: 0,
-  notBeforeMs: 0,
+  lastRestartMs: Number.NEGATIVE_INFINITY,
+  notBeforeMs: Number.NEGATIVE_INFINITY,
   timer: null,
 })
 
 /** A restart now would follow too soon on the one before; a pause that we made ourselves does not count as running. */
 const loops = (state: State, now: number) => now - Math.max(state.lastRestartMs, state.notBeforeMs) < crashWindowMs
 
-/** @param look called when a pause is over */
-export function makePauses(look: (instanceId: string) => void): Pauses {
+/**
+ * @param look called when a pause is over
+ * @param clock milliseconds that never go back: a machine's time that is corrected would make a pause last for days
+ */
+export function makePauses(look: (instanceId: string) => void, clock = () => performance.now()): Pauses {
   const states = new Map<string, State>()
   let stopped = false
 
@@ -58,7 +61,7 @@ export function makePauses(look: (instanceId: string) => void): Pauses {
       state.timer = null
       look(id)
     }
-    state.timer = setTimeout(expired, Math.max(0, state.notBeforeMs - Date.now()))
+    state.timer = setTimeout(expired, Math.max(0, state.notBeforeMs - clock()))
     state.timer.unref()
   }
 
@@ -74,13 +77,13 @@ export function makePauses(look: (instanceId: string) => void): Pauses {
     },
     pausing(id) {
       const state = states.get(id)
-      if (!state || Date.now() >= state.notBeforeMs) return false
+      if (!state || clock() >= state.notBeforeMs) return false
       lookWhenOver(id, state)
       return true
     },
     restarted(id) {
       const state = of(id)
-      const now = Date.now()
+      const now = clock()
       state.restarts = loops(state, now) ? state.restarts + 1 : 0
       state.lastRestartMs = now
       if (state.restarts > 0) state.notBeforeMs = now + Math.min(500 * 2 ** state.restarts, maxRestartPauseMs)
@@ -88,7 +91,7 @@ export function makePauses(look: (instanceId: string) => void): Pauses {
     failed(id) {
       const state = of(id)
       state.failures += 1
-      state.notBeforeMs = Date.now() + Math.min(1_000 * 2 ** state.failures, maxRetryPauseMs)
+      state.notBeforeMs = clock() + Math.min(1_000 * 2 ** state.failures, maxRetryPauseMs)
       lookWhenOver(id, state)
     },
     forget(id) {
@@ -98,7 +101,7 @@ export function makePauses(look: (instanceId: string) => void): Pauses {
       state.failures = 0
       if (state.timer) clearTimeout(state.timer)
       state.timer = null
-      if (!loops(state, Date.now())) states.delete(id)
+      if (!loops(state, clock())) states.delete(id)
     },
     stop() {
       stopped = true

@@ -34,7 +34,7 @@ export type Operation = {
   cause: Cause | null
   /** Why the platform began it by itself (repairs), or what it did that a user should know. */
   note: string | null
-  /** What the changed fields were before, so that a cancel can put them back. */
+  /** What the changed fields were before, so that a cancel can put them back; null once it is over. */
   undo: Record<string, unknown> | null
   /** What a person accepted with a retry: to start on less data than there was. */
   acceptData: 'rdb' | 'empty' | null

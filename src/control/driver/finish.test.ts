@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { at, idOf, instance, operation, user } from '../../../test/integration/store-rows.ts'
+import { openTemporary } from '../../../test/integration/store-sqlite-temp.ts'
+import { insertInstance } from '../../store/instances.ts'
+import { findOperation, insertOperation } from '../../store/operations.ts'
+import { findUser, insertUser } from '../../store/users.ts'
+import { servedUsers } from '../spec.ts'
+import { finishFailed } from './finish.ts'
+import { loadInstance } from './load.ts'
+
+const cause = { code: 'users-refused', message: 'set-users: users not applied: user-1' } as const
+const deps = { now: () => at(1), newId: () => idOf('aud', 1), portCooldownMs: 0 }
+
+it('gives up a user that was active and is refused now: it is not set again for ever', async (t) => {
+  const { store } = await openTemporary(t)
+  const after = await store.write(async (tx) => {
+    await insertInstance(tx, instance(1, { status: 'provisioning', everActive: true }))
+    await insertUser(tx, user(1, { status: 'active', observedGeneration: 1 }))
+    await insertOperation(tx, operation(1, { kind: 'repair', status: 'running' }))
+    const loaded = await loadInstance(tx, idOf('ins', 1))
+    assert.ok(loaded)
+    const whole = await finishFailed(deps, tx, loaded, cause, { 'user-1': 'ERR unknown command' })
+    assert.equal(whole, false, 'the repair goes on without it')
+    return loadInstance(tx, idOf('ins', 1))
+  })
+  assert.ok(after)
+  assert.deepEqual(servedUsers(after), [])
+  assert.equal((await store.read((db) => findUser(db, idOf('usr', 1))))?.status, 'failed')
+  assert.equal((await store.read((db) => findOperation(db, idOf('op', 1))))?.status, 'running')
+})
+
+it('forgets what an operation changed once it is over: a replaced password is nowhere kept', async (t) => {
+  const { store } = await openTemporary(t)
+  await store.write(async (tx) => {
+    await insertInstance(tx, instance(1, { status: 'provisioning', everActive: true }))
+    await insertUser(tx, user(1, { status: 'provisioning' }))
+    const undo = { privileges: [], password: { keyId: 'k', blob: 'b' } }
+    await insertOperation(tx, operation(1, { kind: 'user-update', userId: idOf('usr', 1), status: 'running', undo }))
+    const loaded = await loadInstance(tx, idOf('ins', 1))
+    assert.ok(loaded)
+    await finishFailed(deps, tx, loaded, cause, {})
+  })
+  const over = await store.read((db) => findOperation(db, idOf('op', 1)))
+  assert.deepEqual([over?.status, over?.undo], ['failed', null])
+})
