@@ -56,7 +56,14 @@ const cut = (text: string) => (text.length > maxShown ? `${text.slice(0, maxShow
 const pointerOf = (path: readonly PropertyKey[]) =>
   path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
-type Issue = { code: string; path: PropertyKey[]; message: string; keys?: string[] }
+type Issue = {
+  code: string
+  path: PropertyKey[]
+  message: string
+  keys?: string[]
+  /** Our own checks name their code here: zod calls all of them `custom`. */
+  params?: Record<string, unknown> | undefined
+}
 
 /**
  * What a zod error says of a request, by field. Zod's own messages name types and limits and never the value given;
@@ -73,6 +80,12 @@ export function fieldErrors(issues: readonly Issue[], place: 'body' | 'querystri
           code: 'unknown_field',
           detail: 'there is no such field',
         }))
-      : [{ pointer: pointer(issue.path), code: issue.code, detail: cut(issue.message) }],
+      : [
+          {
+            pointer: pointer(issue.path),
+            code: String(issue.params?.['code'] ?? issue.code),
+            detail: cut(issue.message),
+          },
+        ],
   )
 }

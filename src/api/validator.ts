@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
+import type { FastifyInstance, FastifyRequest, FastifySchemaCompiler } from 'fastify'
 import type { ZodType } from 'zod'
 import { Problem } from '../domain/problem.ts'
 
@@ -12,11 +12,21 @@ export const zodValidator: FastifySchemaCompiler<never> = ({ schema, httpPart })
   }
 }
 
-/** JSON bodies: `__proto__` and `constructor.prototype` are refused, and `null`, which no route takes. */
+/** Many clients name the content type of a body that they do not send. */
+const mayBeEmpty = (request: FastifyRequest): boolean => {
+  const body = request.routeOptions.schema?.body as ZodType | undefined
+  return body === undefined || body.safeParse(undefined).success
+}
+
+/**
+ * JSON bodies: `__proto__` and `constructor.prototype` are refused, and `null`, which no route takes. Nothing at all is
+ * no body, where a route needs none.
+ */
 export function installJsonParser(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
+    if (text === '' && mayBeEmpty(request)) return done(null, undefined)
     // It calls back before it returns; only its type says it might be a promise.
     void parse(request, text as string, (error, body) => {
       if (error !== null || body !== null) return done(error, body)

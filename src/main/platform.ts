@@ -129,7 +129,8 @@ export async function runPlatform(settings: Settings, { stdout, stderr }: Termin
   }
   stdout.write(`ready ${url}\n`)
   const signal = await ending
-  stderr.write(`\n${signal}: the platform ends, the instances run on. To stop them too: valkeep down\n`)
+  // A person at the terminal; SIGTERM is another program, `valkeep down` among them.
+  if (signal !== 'SIGTERM') stderr.write('\nThe platform ends, the instances run on. To stop them too: valkeep down\n')
   await running.close()
   log.info({ signal }, 'the platform ended')
 }

@@ -1,18 +1,16 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto'
+import { GENERATED_PASSWORD_ALPHABET, GENERATED_PASSWORD_LENGTH } from '../domain/password-policy.ts'
 
-const alphanumerics = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-const passwordLength = 32
+const randomLetter = () => GENERATED_PASSWORD_ALPHABET[randomInt(GENERATED_PASSWORD_ALPHABET.length)]
 
 /**
- * A generated password: 32 letters and digits (190 bits), at least one of each kind.
+ * A generated password: 32 letters and digits (about 187 bits), at least one of each kind, none that looks like another.
  * Nothing in it needs quoting in a URL, a shell or a configuration file.
  */
 export function randomPassword(): string {
   for (;;) {
     // randomInt rejects what would favour some characters: every character is equally likely.
-    const password = Array.from({ length: passwordLength }, () => alphanumerics[randomInt(alphanumerics.length)]).join(
-      '',
-    )
+    const password = Array.from({ length: GENERATED_PASSWORD_LENGTH }, randomLetter).join('')
     if (/[A-Za-z]/.test(password) && /[0-9]/.test(password)) return password
   }
 }

@@ -187,3 +187,26 @@ test('what is no HTTP is answered and closed, and the others are served', async 
   assert.match(answer, /^HTTP\/1\.1 400 [^]*application\/problem\+json[^]*"code":"malformed-request"/)
   assert.equal((await api.call('GET', '/healthz')).status, 200)
 })
+
+test('a content type without a body is no fault where none is needed', async () => {
+  const made = await api.call<{ id: string }>('POST', `/tenants/${api.tenantId}/valkey-instances`, {
+    body: { name: 'bodiless' },
+  })
+  const path = `/valkey-instances/${made.body.id}`
+  assert.equal((await api.call('POST', `${path}/stop`, { raw: '', contentType: 'application/json' })).status, 202)
+  assert.equal((await api.call('DELETE', path, { raw: '', contentType: 'application/json' })).status, 202)
+})
+
+test('our own checks name their code', async () => {
+  const users = [{ username: 'a', password: 'short', privileges: ['+@admin'], key_pattern: '%R~x' }]
+  const answer = await api.call<{ errors: { pointer: string; code: string }[] }>(
+    'POST',
+    `/tenants/${api.tenantId}/valkey-instances`,
+    { body: { name: 'coded', users } },
+  )
+  assert.equal(answer.status, 422)
+  const codes = Object.fromEntries(answer.body.errors.map((error) => [error.pointer, error.code]))
+  assert.equal(codes['/users/0/password'], 'too_short')
+  assert.notEqual(codes['/users/0/privileges/0'] ?? 'custom', 'custom')
+  assert.notEqual(codes['/users/0/key_pattern'] ?? 'custom', 'custom')
+})
