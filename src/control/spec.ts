@@ -37,11 +37,28 @@ export const servedUsers = (rows: InstanceRows): User[] =>
   rows.users.filter((user) => user.status !== 'failed' && !rows.doomedUsers.has(user.id))
 
 /**
- * The desired state of an instance. Servers without a certificate yet are left out: the driver issues it first.
+ * The desired state of an instance. The driver issues the certificates of its servers first.
  * @throws VaultError where a secret cannot be unsealed
  */
 export async function instanceSpec(deps: SpecDeps, rows: InstanceRows): Promise<InstanceSpec> {
   const { instance } = rows
+  // What is to vanish needs no users, and no secret of it has to be readable any more.
+  const acl = rows.doomed ? () => [] : await aclOf(deps, rows)
+  const ignoreUsers = rows.users.filter((u) => u.status === 'failed' && !rows.doomedUsers.has(u.id))
+  return {
+    instanceId: instance.id,
+    desired: rows.doomed ? 'absent' : instance.desiredState,
+    everActive: instance.everActive,
+    accept: rows.accept,
+    servers: rows.servers.map((server) => ({
+      ...serverSpec(deps, rows, server, acl(server)),
+      ignoreUsers: ignoreUsers.map((user) => user.username),
+    })),
+  }
+}
+
+/** Every server's users: the platform's own, and those of the tenant. */
+async function aclOf(deps: SpecDeps, rows: InstanceRows): Promise<(server: Server) => AclUser[]> {
   const users = servedUsers(rows)
   const secrets = await deps.unsealAll([
     ...users.map((user) => user.passwordSecretId),
@@ -61,17 +78,7 @@ export async function instanceSpec(deps: SpecDeps, rows: InstanceRows): Promise<
       channelPattern: user.channelPattern,
     }),
   )
-  const ignoreUsers = rows.users.filter((u) => u.status === 'failed' && !rows.doomedUsers.has(u.id))
-  return {
-    instanceId: instance.id,
-    desired: rows.doomed ? 'absent' : instance.desiredState,
-    everActive: instance.everActive,
-    accept: rows.accept,
-    servers: rows.servers.map((server) => ({
-      ...serverSpec(deps, rows, server, [...platformAcl(server, secret), ...tenantUsers]),
-      ignoreUsers: ignoreUsers.map((user) => user.username),
-    })),
-  }
+  return (server) => [...platformAcl(server, secret), ...tenantUsers]
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

@@ -20,6 +20,9 @@ export type AttemptDeps = {
   timeoutMs: number
 }
 
+/** Reports a step's begin; what it returns reports its end, with why it failed. */
+export type BeginStep = (step: Step) => (error: string | null) => void
+
 export type Look = { spec: InstanceSpec; observed: InstanceObservation; next: Plan }
 
 export type AttemptResult =
@@ -42,13 +45,12 @@ export async function look(deps: AttemptDeps, spec: InstanceSpec, signal: AbortS
 
 /**
  * @param stale asked between rounds: whether the rows the spec was made from have changed
- * @param begin reports a step's begin; what it returns reports its end
  */
 export async function attempt(
   deps: AttemptDeps,
   spec: InstanceSpec,
   stale: () => boolean,
-  begin: (step: Step) => (error: string | null) => void,
+  begin: BeginStep,
   signal: AbortSignal,
 ): Promise<AttemptResult> {
   const waitUntil = performance.now() + deps.timeoutMs
@@ -82,12 +84,7 @@ export async function attempt(
 type Failure = { cause: Cause; users: Record<string, string> }
 type Turn = { look: Look; failure: null } | { look: Look | null; failure: Failure }
 
-async function oneRound(
-  deps: AttemptDeps,
-  spec: InstanceSpec,
-  begin: (step: Step) => (error: string | null) => void,
-  signal: AbortSignal,
-): Promise<Turn> {
+async function oneRound(deps: AttemptDeps, spec: InstanceSpec, begin: BeginStep, signal: AbortSignal): Promise<Turn> {
   let now: Look
   try {
     now = await look(deps, spec, signal)

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { at, idOf, instance, operation, user } from '../../../test/integration/store-rows.ts'
 import { openTemporary } from '../../../test/integration/store-sqlite-temp.ts'
-import { insertInstance } from '../../store/instances.ts'
-import { findOperation, insertOperation } from '../../store/operations.ts'
+import { findInstance, insertInstance, updateInstance } from '../../store/instances.ts'
+import { findOperation, insertOperation, updateOperation } from '../../store/operations.ts'
 import { findUser, insertUser } from '../../store/users.ts'
 import { servedUsers } from '../spec.ts'
-import { finishFailed } from './finish.ts'
+import type { Look } from './attempt.ts'
+import { finishConverged, finishFailed } from './finish.ts'
 import { loadInstance } from './load.ts'
 
 const cause = { code: 'users-refused', message: 'set-users: users not applied: user-1' } as const
@@ -43,4 +44,25 @@ it('forgets what an operation changed once it is over: a replaced password is no
   })
   const over = await store.read((db) => findOperation(db, idOf('op', 1)))
   assert.deepEqual([over?.status, over?.undo], ['failed', null])
+})
+
+it('leaves a cancelled create failed though its servers were seen to serve', async (t) => {
+  const { store } = await openTemporary(t)
+  const after = await store.write(async (tx) => {
+    await insertInstance(tx, instance(1, { status: 'provisioning' }))
+    await insertOperation(tx, operation(1, { status: 'running' }))
+    const loaded = await loadInstance(tx, idOf('ins', 1))
+    assert.ok(loaded)
+    await updateInstance(tx, idOf('ins', 1), { status: 'failed', updatedAt: at(1) })
+    await updateOperation(tx, idOf('op', 1), { status: 'cancelled', updatedAt: at(1) })
+    const seen: Look = {
+      spec: { instanceId: idOf('ins', 1), desired: 'running', everActive: false, servers: [], accept: { data: null } },
+      observed: { servers: {} },
+      next: { state: 'converged' },
+    }
+    await finishConverged(deps, tx, loaded, seen)
+    return findInstance(tx, idOf('ins', 1))
+  })
+  // Never active, so that no repair brings it to life again.
+  assert.deepEqual([after?.status, after?.everActive, after?.observedGeneration], ['failed', false, 0])
 })

@@ -7,7 +7,7 @@ import { healthOf } from '../../domain/plan/health.ts'
 import { insertAuditRow } from '../../store/audit.ts'
 import { findAnyInstance, setInstanceHealth, updateInstance } from '../../store/instances.ts'
 import { addReserved } from '../../store/nodes.ts'
-import { findOperation, updateOperation } from '../../store/operations.ts'
+import { findOperation, openOperations, updateOperation } from '../../store/operations.ts'
 import { releasePort } from '../../store/ports.ts'
 import { deleteSecrets } from '../../store/secrets.ts'
 import { deleteServer, updateServer } from '../../store/servers.ts'
@@ -25,6 +25,9 @@ export async function finishConverged(deps: FinishDeps, tx: Tx, loaded: Loaded, 
   if (loaded.doomed) return finishDeleted(deps, tx, loaded, now)
   const instance = await findAnyInstance(tx, loaded.instance.id)
   if (!instance) return
+  const open = new Set((await openOperations(tx, instance.id)).map(({ id }) => id))
+  // All of it was cancelled or superseded meanwhile: nobody asks for what was seen any more.
+  if (!loaded.open.some(({ id }) => open.has(id))) return
   const current = instance.generation === loaded.instance.generation
   const ends = instance.status === 'provisioning' && current
   await updateInstance(tx, instance.id, {

@@ -3,11 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Cause } from '../../domain/model/common.ts'
 import type { OperationStep } from '../../domain/model/operation.ts'
 import { healthOf } from '../../domain/plan/health.ts'
+import type { InstanceSpec } from '../../domain/plan/spec.ts'
 import { saveSteps } from '../../store/operations.ts'
 import type { Store, Tx } from '../../store/store.ts'
 import { type CertificateDeps, issueDue } from '../certificates.ts'
 import { instanceSpec, type SpecDeps } from '../spec.ts'
-import { type AttemptDeps, type AttemptResult, attempt, type Look, look } from './attempt.ts'
+import { type AttemptDeps, type AttemptResult, attempt, type BeginStep, failureOf, type Look, look } from './attempt.ts'
 import { beginRun } from './begin.ts'
 import { countAttempt, type FinishDeps, finishConverged, finishFailed } from './finish.ts'
 import { type Loaded, loadInstance } from './load.ts'
@@ -75,14 +76,7 @@ async function attempts(deps: RunDeps, loaded: Loaded, steps: StepLog): Promise<
   for (let count = 1; ; count++) {
     const fresh = await begin(deps, loaded)
     if (!fresh || fresh.open.length === 0) return deps.again(id)
-    const spec = await instanceSpec(deps.spec, fresh)
-    const result = await attempt(
-      deps.attempt,
-      spec,
-      () => deps.changed(id),
-      (step) => steps.begin(step, count),
-      deps.signal,
-    )
+    const result = await attemptAt(deps, fresh, (step) => steps.begin(step, count))
     if (result.state === 'stale') return
     if (result.state === 'converged') return succeed(deps, write, fresh, result.look)
     deps.log.warn({ instanceId: id, attempt: count, cause: result.cause }, 'an attempt failed')
@@ -92,6 +86,18 @@ async function attempts(deps: RunDeps, loaded: Loaded, steps: StepLog): Promise<
     await delay(firstPauseMs * 2 ** count, undefined, { signal: deps.signal })
     if (deps.changed(id)) return
   }
+}
+
+/** One attempt at the rows; what keeps them from being read as a desired state is a failed one too. */
+async function attemptAt(deps: RunDeps, rows: Loaded, begin: BeginStep): Promise<AttemptResult> {
+  let spec: InstanceSpec
+  try {
+    spec = await instanceSpec(deps.spec, rows)
+  } catch (error) {
+    deps.signal.throwIfAborted()
+    return { state: 'failed', ...failureOf(error, 'plan'), look: null }
+  }
+  return attempt(deps.attempt, spec, () => deps.changed(rows.instance.id), begin, deps.signal)
 }
 
 /** Every open operation shows the steps, after those of its earlier runs. */
