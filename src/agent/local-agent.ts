@@ -102,7 +102,7 @@ async function run(
     case 'set-users':
       return setUsers(deps, step)
     case 'stop':
-      return stop(deps, step, signal)
+      return stop(deps, step, signal, beat)
     case 'remove':
       return remove(deps, step)
   }

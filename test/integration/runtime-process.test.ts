@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
   existsSync,
@@ -185,6 +186,21 @@ describe('process runtime, on this machine', () => {
       await runtime.stop(plan.id, 'save', signal)
     }
     assert.deepEqual(processesIn(root), [])
+    await runtime.remove(plan.id)
+  })
+
+  it('lets a server save for as long as its snapshot grows, and beats', async () => {
+    const plan = await started({ extra: [{ name: 'rdb-key-save-delay', args: ['20000'] }] })
+    {
+      await using connection = await admin(plan)
+      const value = randomBytes(16_384)
+      await Promise.all(Array.from({ length: 80 }, (_, i) => connection.call(['SET', `key${i}`, value])))
+    }
+    let beats = 0
+    await runtime.stop(plan.id, 'save', signal, () => beats++)
+    assert.ok(beats > 0)
+    const { log } = runtime.layout(plan.id)
+    assert.match(readFileSync(log, 'utf8'), /is now ready to exit/, 'it was not killed')
     await runtime.remove(plan.id)
   })
 

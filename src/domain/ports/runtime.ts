@@ -13,8 +13,11 @@ export type Runtime = {
   write(plan: ServerPlan, parts: FilePart[], key: string | null): Promise<void>
   /** Starts the process in its own session, or finds that it runs. Resolves once it answers, be it that it is loading; rejects when it ends first. */
   start(plan: ServerPlan, options: { appendonly: 'yes' | 'no' }, signal: AbortSignal): Promise<void>
-  /** Ends the process: `save` lets it save and exit, `kill` does not wait for it. Safe when it does not run. */
-  stop(id: string, how: 'save' | 'kill', signal: AbortSignal): Promise<void>
+  /**
+   * Ends the process: `save` lets it save and exit, `kill` does not wait for it. Safe when it does not run.
+   * @param beat called while it is seen to save: a large data set takes minutes
+   */
+  stop(id: string, how: 'save' | 'kill', signal: AbortSignal, beat?: () => void): Promise<void>
   /** Ends the process and removes every file. Safe to repeat. */
   remove(id: string): Promise<void>
   /**

@@ -56,8 +56,8 @@ export function makeProcessRuntime(deps: ProcessRuntimeDeps): Runtime {
     write: (plan, parts, key) => oneAtATime(plan.id, () => writeServer(layout(plan.id), plan, parts, key)),
     start: (plan, options, signal) =>
       oneAtATime(plan.id, () => startServer({ table, find, children, log }, layout(plan.id), plan, options, signal)),
-    stop: (id, how, signal) =>
-      oneAtATime(id, () => stopServer({ find, children, log, graceMs }, id, layout(id), how, signal)),
+    stop: (id, how, signal, beat) =>
+      oneAtATime(id, () => stopServer({ find, children, log, graceMs, beat }, id, layout(id), how, signal)),
     remove: (id) => oneAtATime(id, () => removeServer({ find, children, log, graceMs }, id, layout(id))),
     async observe(plan, serves) {
       const place = layout(plan.id)

@@ -14,6 +14,8 @@ export type StopDeps = {
   log: { warn(facts: object, message: string): void }
   /** How long SIGTERM is given while nothing is seen to be saved. */
   graceMs: number
+  /** Called whenever the snapshot has grown. */
+  beat?: (() => void) | undefined
 }
 
 const killMs = 5_000
@@ -59,6 +61,7 @@ async function saveAndExit(
     const now = await snapshotBytes(place.dataDir, server.pid)
     if (now < 0 || now === written) break
     written = now
+    deps.beat?.()
   }
   deps.log.warn({ server: id, pid: server.pid, graceMs: deps.graceMs }, 'the server did not end in time: killing it')
   return false
