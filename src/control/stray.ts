@@ -31,7 +31,9 @@ export function makeStrays(deps: StrayDeps): (nodeId: string, stray: Stray) => P
       const id = await instanceOfServer(db, stray.id)
       return id === undefined ? undefined : findAnyInstance(db, id)
     })
-    if (instance?.status !== 'deleted') {
+    // One that has just been made: the list of servers is older than it.
+    if (instance && instance.status !== 'deleted') return
+    if (!instance) {
       told.add(stray.id)
       deps.log.warn({ serverId: stray.id, pid: stray.pid }, 'a server that the store does not know; it is left alone')
       return

@@ -192,7 +192,12 @@ export async function stopAllServers(settings: Settings): Promise<void> {
   try {
     const runtime = makeProcessRuntime({ serversDir: join(settings.home, 'servers'), socketsDir: settings.runtimeDir })
     const servers = await runtime.list()
-    await Promise.all(servers.map(({ id }) => runtime.stop(id, 'save', AbortSignal.timeout(stopAllMs))))
+    // All of them, whatever becomes of one: while any is ending, the store keeps another platform out.
+    const ends = await Promise.allSettled(
+      servers.map(({ id }) => runtime.stop(id, 'save', AbortSignal.timeout(stopAllMs))),
+    )
+    const failed = ends.find((end) => end.status === 'rejected')
+    if (failed) throw failed.reason
     await store.write((tx) =>
       insertAuditRow(tx, {
         id: newId('audit'),

@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { operationFor } from '../../control/access.ts'
 import { makeCreateSession } from '../../control/create-session.ts'
@@ -38,9 +39,10 @@ export function sessionRoute(app: Api, deps: RouteDeps, change: Change): void {
   const useCase = makeCreateSession(deps.control)
 
   /** The password is of use only once the server knows the user. */
-  async function served(request: Parameters<typeof actorOf>[0], operationId: string): Promise<void> {
+  async function served(request: FastifyRequest, reply: FastifyReply, operationId: string): Promise<void> {
     const gone = new AbortController()
-    request.raw.socket.once('close', () => gone.abort())
+    // Not of the socket: that one is kept for further requests, and would gather a listener from each.
+    reply.raw.once('close', () => gone.abort())
     await deps.driver.settled(operationId, waitMs, AbortSignal.any([gone.signal, deps.closing]))
     const operation = await deps.store.read((db) => operationFor(db, actorOf(request), operationId))
     if (operation.status === 'succeeded') return
@@ -67,7 +69,7 @@ export function sessionRoute(app: Api, deps: RouteDeps, change: Change): void {
       const done = await change(request, reply, { useCase, input, status: 201, present: presentSession })
       if (done.operationId !== null) {
         deps.sessions.changed()
-        await served(request, done.operationId)
+        await served(request, reply as never, done.operationId)
       }
       return done.send()
     },

@@ -58,7 +58,7 @@ export async function attempt(
   for (let round = 0; round < maxRounds; ) {
     signal.throwIfAborted()
     if (stale()) return { state: 'stale' }
-    const turn = await deps.slot(() => oneRound(deps, spec, begin, signal))
+    const turn = await deps.slot(() => oneRound(deps, spec, stale, begin, signal))
     if (turn.failure) return { state: 'failed', ...turn.failure, look: turn.look }
     const { next } = turn.look
     if (next.state === 'converged') return { state: 'converged', look: turn.look }
@@ -84,7 +84,13 @@ export async function attempt(
 type Failure = { cause: Cause; users: Record<string, string> }
 type Turn = { look: Look; failure: null } | { look: Look | null; failure: Failure }
 
-async function oneRound(deps: AttemptDeps, spec: InstanceSpec, begin: BeginStep, signal: AbortSignal): Promise<Turn> {
+async function oneRound(
+  deps: AttemptDeps,
+  spec: InstanceSpec,
+  stale: () => boolean,
+  begin: BeginStep,
+  signal: AbortSignal,
+): Promise<Turn> {
   let now: Look
   try {
     now = await look(deps, spec, signal)
@@ -98,11 +104,15 @@ async function oneRound(deps: AttemptDeps, spec: InstanceSpec, begin: BeginStep,
     const end = begin(step)
     try {
       deps.failpoint(`before:${step.kind}`)
-      await executeStep(deps, step, signal)
+      await executeStep(deps, step, stale, signal)
       deps.failpoint(`after:${step.kind}`)
       end(null)
     } catch (error) {
       signal.throwIfAborted()
+      if (error instanceof StepLeft) {
+        end(null)
+        return { look: now, failure: null }
+      }
       const failure = failureOf(error, step.kind)
       end(failure.cause.message)
       return { look: now, failure }
@@ -111,23 +121,30 @@ async function oneRound(deps: AttemptDeps, spec: InstanceSpec, begin: BeginStep,
   return { look: now, failure: null }
 }
 
-/** A step ends in time, or beats: every beat gives it its whole time again. */
-async function executeStep(deps: AttemptDeps, step: Step, signal: AbortSignal): Promise<void> {
-  const overdue = new AbortController()
-  const expire = () => overdue.abort(new StepTimeout(step))
+/**
+ * A step ends in time, or beats: every beat gives it its whole time again. A start that loads for minutes is left to
+ * itself once something else is asked for: a delete does not wait for data that it is going to remove.
+ */
+async function executeStep(deps: AttemptDeps, step: Step, stale: () => boolean, signal: AbortSignal): Promise<void> {
+  const early = new AbortController()
+  const expire = () => early.abort(new StepTimeout(step))
   let timer = setTimeout(expire, step.timeoutMs)
   try {
-    await deps.agent(step.nodeId).execute(step, AbortSignal.any([signal, overdue.signal]), () => {
+    await deps.agent(step.nodeId).execute(step, AbortSignal.any([signal, early.signal]), () => {
       clearTimeout(timer)
       timer = setTimeout(expire, step.timeoutMs)
+      if (step.kind === 'start' && stale()) early.abort(new StepLeft())
     })
-    overdue.signal.throwIfAborted()
+    early.signal.throwIfAborted()
   } catch (error) {
-    throw overdue.signal.aborted ? overdue.signal.reason : error
+    throw early.signal.aborted ? early.signal.reason : error
   } finally {
     clearTimeout(timer)
   }
 }
+
+/** The step goes on without us; nobody waits for it any more. */
+class StepLeft extends Error {}
 
 class StepTimeout extends Error {
   readonly code = 'step-timeout'
