@@ -107,8 +107,6 @@ export async function compose(
     caPem: () => authority.caPem,
     first,
     async start() {
-      // The first connection to a server would wait for it; the API listens already.
-      import('@redis/client').catch(() => undefined)
       await driver.start()
       sweep.start()
       sessions.changed()

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
-import { checkServerIdentity } from 'node:tls'
+import { connect as connectSocket, type Socket } from 'node:net'
+import { checkServerIdentity, connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
 import { ValkeyRefused, ValkeyReplyError, ValkeyTimeout, ValkeyUnreachable, ValkeyUntrusted } from './errors.ts'
 import { redactReply } from './redact.ts'
+import { encodeCommand, makeDecoder, RespError } from './resp.ts'
 
 export type ValkeyAddress =
   | { path: string }
@@ -49,53 +51,106 @@ export type ValkeyConnection = AsyncDisposable & {
  *   ValkeyReplyError (for one `ERR max number of clients reached`, where that is read before the connection breaks)
  */
 export async function connect({ socket, username, password, timeoutMs }: ConnectOptions): Promise<ValkeyConnection> {
-  // Imported here: 150 ms that a command which talks to no server need not pay.
-  const redis = await import('@redis/client')
-  let servedFingerprint: string | null = null
-  // createClient builds a class of all commands (30 ms) whenever its options differ from the last ones, and keeps those,
-  // the password among them, as text. A class made for these options serves every connection.
-  const client = redis.RedisClient.factory({ RESP: 3 })({
-    username,
-    password,
-    socket: {
-      ...('path' in socket
-        ? { path: socket.path, tls: false as const }
-        : {
-            host: socket.host,
-            port: socket.port,
-            tls: true as const,
-            ca: socket.ca,
-            ...(socket.servername === undefined ? {} : { servername: socket.servername }),
-            checkServerIdentity: (host: string, certificate: Parameters<typeof checkServerIdentity>[1]) => {
-              servedFingerprint = createHash('sha256').update(certificate.raw).digest('hex')
-              return checkServerIdentity(host, certificate)
-            },
-          }),
-      connectTimeout: timeoutMs,
-      reconnectStrategy: false as const,
-    },
-    disableOfflineQueue: true,
-    disableClientInfo: true,
-    maintNotifications: 'disabled',
-  })
-  // Each call rejects on its own; without a listener Node ends the process.
-  client.on('error', () => undefined)
+  const { stream, open, served } = openStream(socket)
+  const send = makeExchange(stream)
   try {
-    await within(timeoutMs, client.connect(), 'connect')
+    const hello = ['HELLO', '3', 'AUTH', username, password]
+    await within(
+      timeoutMs,
+      open.then(() => send(hello)),
+      'connect',
+    )
   } catch (error) {
-    client.destroy()
-    throw connectError(redis, error, password)
+    stream.destroy()
+    throw connectError(error, password)
   }
   const call = async (args: readonly (string | Buffer)[], options: CallOptions = {}): Promise<unknown> => {
     try {
-      return await within(options.timeoutMs ?? timeoutMs, client.sendCommand([...args]), String(args[0]).toUpperCase())
+      return await within(options.timeoutMs ?? timeoutMs, send(args), String(args[0]).toUpperCase())
     } catch (error) {
-      if (error instanceof ValkeyTimeout) client.destroy()
-      throw callError(redis, error, args, options.reveal)
+      if (error instanceof ValkeyTimeout) stream.destroy()
+      throw callError(error, args, options.reveal)
     }
   }
-  const close = async (): Promise<void> => client.destroy()
-  return { servedFingerprint, call, close, [Symbol.asyncDispose]: close }
+  const close = async (): Promise<void> => void stream.destroy()
+  return { servedFingerprint: served(), call, close, [Symbol.asyncDispose]: close }
+}
+
+type Stream = {
+  stream: Socket
+  /** Resolves once it can be written to. */
+  open: Promise<void>
+  /** Fingerprint of the certificate that the handshake showed. */
+  served: () => string | null
+}
+
+function openStream(address: ValkeyAddress): Stream {
+  if ('path' in address) {
+    const stream = connectSocket({ path: address.path })
+    return { stream, open: once(stream, 'connect'), served: () => null }
+  }
+  let fingerprint: string | null = null
+  const stream = connectTls({
+    host: address.host,
+    port: address.port,
+    secureContext: contextOf(address.ca),
+    ...(address.servername === undefined ? {} : { servername: address.servername }),
+    checkServerIdentity: (host, certificate) => {
+      fingerprint = createHash('sha256').update(certificate.raw).digest('hex')
+      return checkServerIdentity(host, certificate)
+    },
+  })
+  stream.setNoDelay(true)
+  return { stream, open: once(stream, 'secureConnect'), served: () => fingerprint }
+}
+
+/** The context of the bundle used last: making one takes a third of a handshake, and an installation has one bundle. */
+let lastContext: { ca: string; context: SecureContext } | undefined
+
+function contextOf(ca: string): SecureContext {
+  if (lastContext?.ca !== ca) lastContext = { ca, context: createSecureContext({ ca }) }
+  return lastContext.context
+}
+
+function once(stream: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.once(event, resolve)
+    stream.once('error', reject)
+    stream.once('close', () => reject(closed()))
+  })
+}
+
+const closed = () => new Error('the connection is closed')
+
+/** Sends commands; replies come in their order. Everything under way rejects when the stream ends. */
+function makeExchange(stream: Socket): (args: readonly (string | Buffer)[]) => Promise<unknown> {
+  const waiting: { resolve: (reply: unknown) => void; reject: (error: Error) => void }[] = []
+  let reason: Error | undefined
+  const decoder = makeDecoder((reply) => {
+    const next = waiting.shift()
+    if (reply instanceof RespError) next?.reject(reply)
+    else next?.resolve(reply)
+  })
+  stream.on('data', (chunk: Buffer) => {
+    try {
+      decoder.write(chunk)
+    } catch (error) {
+      stream.destroy(error as Error)
+    }
+  })
+  stream.on('error', (error) => {
+    reason = error
+  })
+  stream.on('close', () => {
+    reason ??= closed()
+    for (const { reject } of waiting.splice(0)) reject(reason)
+  })
+  return (args) =>
+    new Promise((resolve, reject) => {
+      if (stream.destroyed || !stream.writable) return reject(reason ?? closed())
+      waiting.push({ resolve, reject })
+      stream.write(encodeCommand(args))
+    })
 }
 
 /** Rejects at the deadline; what is still under way then is left to its own end, unheard. */
@@ -115,29 +170,21 @@ async function within<T>(ms: number, work: Promise<T>, what: string): Promise<T>
 const refusals = /^(WRONGPASS|NOAUTH|NOPERM)\b/
 const untrusted = /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERR_TLS_CERT|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH)/
 
-type RedisClientModule = typeof import('@redis/client')
-
-function connectError(redis: RedisClientModule, error: unknown, password: string): Error {
+function connectError(error: unknown, password: string): Error {
   if (error instanceof ValkeyTimeout) return error
   const { message, code } = facts(error)
   // The reply to a handshake could echo the credentials: its first word says enough.
   if (refusals.test(message))
     return new ValkeyRefused(`the server refused the credentials (${message.split(' ', 1)[0]})`)
   if (code !== undefined && untrusted.test(code)) return new ValkeyUntrusted(code)
-  if (error instanceof redis.ErrorReply) return new ValkeyReplyError(redactReply(message, ['HELLO', password]))
-  if (error instanceof redis.ConnectionTimeoutError) return new ValkeyTimeout('no connection within the deadline')
+  if (error instanceof RespError) return new ValkeyReplyError(redactReply(message, ['HELLO', password]))
   return new ValkeyUnreachable(`cannot connect: ${code ?? message}`, code)
 }
 
-function callError(
-  redis: RedisClientModule,
-  error: unknown,
-  args: readonly (string | Buffer)[],
-  reveal: readonly string[] | undefined,
-): Error {
+function callError(error: unknown, args: readonly (string | Buffer)[], reveal: readonly string[] | undefined): Error {
   if (error instanceof ValkeyTimeout) return error
   const { message, code } = facts(error)
-  if (error instanceof redis.ErrorReply) return new ValkeyReplyError(redactReply(message, args, reveal))
+  if (error instanceof RespError) return new ValkeyReplyError(redactReply(message, args, reveal))
   return new ValkeyUnreachable(`the connection is closed${code === undefined ? '' : ` (${code})`}`, code)
 }
 
