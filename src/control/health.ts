@@ -1,6 +1,6 @@
 /** Health of instances: from every look at them, and in between from a watch on each of their servers. */
-import type { Health } from '../domain/model/status.ts'
-import { healthOf } from '../domain/plan/health.ts'
+import type { Instance } from '../domain/model/instance.ts'
+import { healthOf, type SeenHealth } from '../domain/plan/health.ts'
 import type { NodeAgent } from '../domain/ports/node-agent.ts'
 import { setInstanceHealth } from '../store/instances.ts'
 import type { Store } from '../store/store.ts'
@@ -28,7 +28,7 @@ export function makeHealthKeeper(deps: {
     watches.delete(serverId)
   }
 
-  function record(instanceId: string, health: Health): void {
+  function record(instanceId: string, health: SeenHealth): void {
     deps.store.write((tx) => setInstanceHealth(tx, instanceId, health)).catch(deps.onError)
   }
 
@@ -42,7 +42,7 @@ export function makeHealthKeeper(deps: {
           unwatch(serverId)
           deps.driver.check(instanceId, `valkey-server went away (${reason})`)
         },
-        onUnresponsive: () => record(instanceId, 'unhealthy'),
+        onUnresponsive: () => record(instanceId, { health: 'unhealthy', reason: 'It does not answer.' }),
         onResponsive: () => deps.driver.check(instanceId, null),
       },
     )
@@ -51,8 +51,8 @@ export function makeHealthKeeper(deps: {
 
   return {
     onLook(rows, seen) {
-      const health = healthOf(seen.spec, seen.observed)
-      if (health !== rows.instance.health) record(rows.instance.id, health)
+      const now = healthOf(seen.spec, seen.observed)
+      if (!isRecorded(rows.instance, now)) record(rows.instance.id, now)
       for (const server of rows.servers) {
         if (seen.observed.servers[server.id]?.process) watch(rows, server.id, server.nodeId, server.adminSecretId)
         else unwatch(server.id)
@@ -66,3 +66,7 @@ export function makeHealthKeeper(deps: {
     },
   }
 }
+
+/** The message of an instance that is not active tells of its operation. */
+const isRecorded = (instance: Instance, { health, reason }: SeenHealth) =>
+  instance.health === health && (instance.status !== 'active' || instance.statusMessage === reason)

@@ -111,7 +111,21 @@ export async function updateInstance(tx: Tx, id: string, patch: InstancePatch): 
   return instance
 }
 
-/** Health is observed, not asked for: neither revision nor updated_at change. */
-export async function setInstanceHealth(tx: Tx, id: string, health: Health): Promise<void> {
-  await tx.updateTable('instances').set({ health }).where('id', '=', id).execute()
+/**
+ * Health is observed, not asked for: neither revision nor updated_at change.
+ * @param seen.reason becomes the message of an active instance; of any other the message tells of its operation
+ */
+export async function setInstanceHealth(
+  tx: Tx,
+  id: string,
+  { health, reason }: { health: Health; reason: string | null },
+): Promise<void> {
+  await tx
+    .updateTable('instances')
+    .set((e) => ({
+      health,
+      status_message: e.case().when('status', '=', 'active').then(reason).else(e.ref('status_message')).end(),
+    }))
+    .where('id', '=', id)
+    .execute()
 }

@@ -80,7 +80,7 @@ const queries: Record<keyof typeof nouns, ((tx: Tx) => Promise<unknown>)[]> = {
   listInstances: [{}, { tenantId: null }, { tenantId: ten }].map((f) => (tx) => instances.listInstances(tx, f, next)),
   listInstanceIds: [(tx) => instances.listInstanceIds(tx, ins, 500)],
   updateInstance: [(tx) => instances.updateInstance(tx, ins, { status: 'failed', updatedAt: at(1) })],
-  setInstanceHealth: [(tx) => instances.setInstanceHealth(tx, ins, 'healthy')],
+  setInstanceHealth: [(tx) => instances.setInstanceHealth(tx, ins, { health: 'healthy', reason: null })],
   insertServer: [(tx) => servers.insertServer(tx, server(7))],
   serversOfInstances: [(tx) => servers.serversOfInstances(tx, many('ins'))],
   updateServer: [(tx) => servers.updateServer(tx, srv, { port: 25_000 })],

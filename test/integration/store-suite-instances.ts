@@ -63,8 +63,15 @@ export const instancesTests: StoreTests = {
     const patch = { status: 'active', settings: {}, everActive: true, tenantId: null, updatedAt: at(5) } as const
     const changed = await store.write((tx) => updateInstance(tx, id, patch))
     assert.deepEqual(changed, { ...instance(1), ...patch, shardName: null, revision: 2 })
-    await store.write((tx) => setInstanceHealth(tx, id, 'healthy'))
-    assert.deepEqual(await store.read((db) => findInstance(db, id)), { ...changed, health: 'healthy' })
+    const ill = { health: 'unhealthy', reason: 'It does not answer.' } as const
+    await store.write((tx) => setInstanceHealth(tx, id, ill))
+    const seen = { ...changed, health: ill.health, statusMessage: ill.reason }
+    assert.deepEqual(await store.read((db) => findInstance(db, id)), seen)
+    const failed = { status: 'failed', statusMessage: 'why', updatedAt: at(5) } as const
+    await store.write((tx) => updateInstance(tx, id, failed))
+    await store.write((tx) => setInstanceHealth(tx, id, { health: 'healthy', reason: null }))
+    const kept = { ...seen, ...failed, health: 'healthy', revision: 3 }
+    assert.deepEqual(await store.read((db) => findInstance(db, id)), kept)
     await assert.rejects(
       store.write((tx) => updateInstance(tx, idOf('ins', 9), { updatedAt: at(1) })),
       /no instance/,

@@ -142,7 +142,7 @@ async function succeed(deps: RunDeps, write: Store['write'], loaded: Loaded, see
   await write((tx) => finishConverged(deps.finish, tx, loaded, seen))
   deps.attempt.failpoint('after:finish')
   deps.repairs.converged(loaded.instance.id)
-  const health = healthOf(seen.spec, seen.observed)
+  const { health } = healthOf(seen.spec, seen.observed)
   if (loaded.doomed) deps.onGone(loaded)
   else deps.onLook({ ...loaded, instance: { ...loaded.instance, health } }, seen)
   for (const { id, kind } of loaded.open)
