@@ -249,6 +249,19 @@ describe('process runtime, on this machine', () => {
     await runtime.remove(plan.id)
   })
 
+  it('cuts a long log while the server writes it', async () => {
+    const plan = await started()
+    const { log } = runtime.layout(plan.id)
+    writeFileSync(log, Buffer.alloc(10 * 1024 * 1024, 'x'), { flag: 'a' })
+    await runtime.observe(plan)
+    assert.equal(statSync(log).size, 0)
+    assert.ok(statSync(`${log}.1`).size > 10 * 1024 * 1024)
+    assert.equal(statSync(`${log}.1`).mode & 0o077, 0)
+    await runtime.stop(plan.id, 'save', signal)
+    assert.match(readFileSync(log, 'utf8'), /^\d+:.*\n[^]*is now ready to exit/, 'it goes on at the beginning')
+    await runtime.remove(plan.id)
+  })
+
   it('sees the same processes by ps and lsof as by /proc', async (t) => {
     if (!existsSync('/usr/bin/lsof')) return t.skip('lsof is missing (apt-get install lsof)')
     const plan = await started()

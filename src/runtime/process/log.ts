@@ -1,5 +1,5 @@
-/** A server's log: bounded when it starts, and read for its last words when it ends. */
-import { open, rename, stat } from 'node:fs/promises'
+/** A server's log: bounded while it is written, and read for its last words when the server ends. */
+import { copyFile, open, rename, stat, truncate } from 'node:fs/promises'
 import { StepError } from '../../domain/plan/step-error.ts'
 import { ifMissing } from './files.ts'
 
@@ -15,6 +15,18 @@ export async function boundLog(path: string): Promise<number> {
   return 0
 }
 
+/**
+ * The same for a log that a server has open, to append: it goes on at the beginning. What it writes between copy and cut
+ * is lost. Without it a client that provokes warnings fills the disk of all.
+ */
+export async function boundOpenLog(path: string): Promise<void> {
+  const size = (await stat(path).catch(ifMissing))?.size ?? 0
+  if (size <= rotateBytes) return
+  // A full disk has no room for the copy, and gets some by the cut.
+  await copyFile(path, `${path}.1`).catch(() => undefined)
+  await truncate(path)
+}
+
 /** Why a server that has ended did so, by what it wrote from `offset` on. */
 export async function lastWords(path: string, offset: number): Promise<StepError> {
   return explainEnd(await tail(path, offset))
@@ -25,7 +37,8 @@ async function tail(path: string, offset: number): Promise<string> {
   if (!file) return ''
   try {
     const { size } = await file.stat()
-    const start = Math.max(size - tailBytes, Math.min(offset, size))
+    // A log that is shorter than its offset was cut meanwhile.
+    const start = Math.max(size - tailBytes, offset > size ? 0 : offset)
     const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start)
     return buffer.toString('utf8', 0, bytesRead)
   } finally {

@@ -8,7 +8,7 @@ import { dataNames, dataState } from './data-state.ts'
 import { makeBinaryVersion } from './binary-version.ts'
 import { ensureOwnDir } from './files.ts'
 import { makeFindProcess } from './find.ts'
-import { lastWords } from './log.ts'
+import { boundOpenLog, lastWords } from './log.ts'
 import { observeFiles } from './observe-files.ts'
 import { portHolder } from './port.ts'
 import { type ProcessTable, procTable, psTable } from './process-table.ts'
@@ -69,6 +69,7 @@ export function makeProcessRuntime(deps: ProcessRuntimeDeps): Runtime {
         seen.then(async (server) => (server && (await serves) ? 'ours' : portHolder(plan.listen, server))),
         binaryVersion(plan.engine.binary),
       ])
+      if (server) await boundOpenLog(place.log)
       const process = server && { pid: server.pid, frozen: server.frozen }
       return { files, data, process, port, binaryVersion: version }
     },
