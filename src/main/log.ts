@@ -1,4 +1,5 @@
 import pino from 'pino'
+import { openLogFile } from './log-file.ts'
 import type { Settings } from './setting-table.ts'
 
 /** Fields that never reach the log, wherever they stand in what is logged: redacted by construction, not by care. */
@@ -14,7 +15,12 @@ export const makeLog = (settings: Pick<Settings, 'logLevel' | 'logFile'>): pino.
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: { paths: [...redact, 'req.headers', 'res.headers'], censor: '[redacted]' },
     },
-    pino.destination(
-      settings.logFile === 'stderr' ? { dest: 2, sync: true } : { dest: settings.logFile, mode: 0o600, sync: true },
-    ),
+    settings.logFile === 'stderr' ? errorStream() : openLogFile(settings.logFile),
   )
+
+/** Standard error. Where it cannot be written (its reader is gone, it is a file on a full disk), the platform goes on. */
+function errorStream(): pino.DestinationStream {
+  const stream = pino.destination({ dest: 2, sync: true })
+  stream.on('error', () => undefined)
+  return stream
+}
