@@ -72,3 +72,11 @@ test('a command carries its bytes as they are', () => {
   const sent = encodeCommand(['SET', 'ü', Buffer.from([13, 10, 0])])
   assert.equal(sent.toString('latin1'), '*3\r\n$3\r\nSET\r\n$2\r\nÃ¼\r\n$3\r\n\r\n\0\r\n')
 })
+
+test('gives up on a reply, or a push, that does not end', () => {
+  const decoder = makeDecoder(() => undefined)
+  decoder.write(Buffer.from('>2\r\n$10\r\ninvalidate\r\n*1\r\n$536870912\r\n'))
+  const chunk = Buffer.alloc(4 * 1024 * 1024, 'k')
+  for (let mb = 4; mb < 16; mb += 4) decoder.write(chunk)
+  assert.throws(() => decoder.write(chunk), { message: /more than 16777216 bytes/ })
+})

@@ -23,6 +23,12 @@ export function encodeCommand(args: readonly (string | Buffer)[]): Buffer {
 
 const lineEnd = Buffer.from('\r\n')
 
+/**
+ * Longest reply, in bytes: the ACL of as many users as an instance may have is a quarter of it. A tenant can have pushes
+ * that name its keys sent to any connection (CLIENT TRACKING … REDIRECT), ours among them, and a key's name may be long.
+ */
+const maxReplyBytes = 16 * 1024 * 1024
+
 /** @param onReply called with each reply; pushes and attributes, which answer nothing, are left out */
 export function makeDecoder(onReply: (reply: unknown) => void): Decoder {
   let rest: Buffer = Buffer.alloc(0)
@@ -42,6 +48,7 @@ export function makeDecoder(onReply: (reply: unknown) => void): Decoder {
         if (error !== incomplete) throw error
       }
       rest = rest.subarray(whole)
+      if (rest.length > maxReplyBytes) throw new RespMalformed(`a reply has more than ${maxReplyBytes} bytes`)
     },
   }
 }
