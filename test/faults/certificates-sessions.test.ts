@@ -78,7 +78,10 @@ test('a certificate in the last third of its time is replaced under a connected 
     return operations[0]?.status === 'succeeded' && operations
   }, 'the renewal to be recorded')
   assert.deepEqual([repair?.kind, repair?.note], ['repair', 'a certificate has to be replaced'])
-  assert.deepEqual(repair?.steps.map(({ kind }) => kind), ['write-files', 'configure'])
+  assert.deepEqual(
+    repair?.steps.map(({ kind }) => kind),
+    ['write-files', 'configure'],
+  )
   const count = (await platform.operations(instance.id)).length
   const mark = await makeSweepMark(platform)
   for (let round = 0; round < 2; round++) await mark()
@@ -117,7 +120,15 @@ test('a session ends when its time is up, with its connections, whoever is platf
   assert.equal(await visitor.call(['PING']), 'PONG')
   await platform.restart()
   assert.equal(await visitor.call(['PING']), 'PONG')
-  await until(() => visitor.call(['PING']).then(() => false, () => true), 'the connection to be dropped', 15_000)
+  await until(
+    () =>
+      visitor.call(['PING']).then(
+        () => false,
+        () => true,
+      ),
+    'the connection to be dropped',
+    15_000,
+  )
   const late = Date.now() - ends
   t.diagnostic(`dropped ${late} ms after its end`)
   assert.ok(late >= 0 && late < 3_000, `${late} ms`)
@@ -127,6 +138,10 @@ test('a session ends when its time is up, with its connections, whoever is platf
     return operations[0]?.status === 'succeeded' && operations
   }, 'the end to be recorded')
   assert.equal(end?.kind, 'session-end')
-  assert.ok(!platform.rows('select username from users where deleted_at is null').some((row) => row['username'] === session.username))
+  assert.ok(
+    !platform
+      .rows('select username from users where deleted_at is null')
+      .some((row) => row['username'] === session.username),
+  )
   await untouched()
 })

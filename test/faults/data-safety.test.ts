@@ -37,7 +37,10 @@ async function stopped(name: string) {
 /** The start was refused for this reason, and nothing was touched. */
 async function assertRefused(id: string, operation: Operation, code: string, message: RegExp): Promise<void> {
   assert.deepEqual([operation.status, operation.cause?.code], ['failed', code])
-  assert.deepEqual(operation.steps.map(({ kind }) => kind).filter((kind) => kind === 'start'), [])
+  assert.deepEqual(
+    operation.steps.map(({ kind }) => kind).filter((kind) => kind === 'start'),
+    [],
+  )
   const { status, status_message, health } = await platform.instance(id)
   assert.deepEqual([status, health], ['failed', 'unhealthy'])
   assert.match(status_message ?? '', message)

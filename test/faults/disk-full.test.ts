@@ -11,21 +11,22 @@ import { until } from '../support/until.ts'
 const diskMb = 16
 const chunk = 'x'.repeat(64 * 1024)
 
-/** Mounts a small disk over a directory, keeping its files, for the command that follows and its children alone. */
-const withDisk = (dir: string) => [
-  'unshare',
-  '--mount',
-  'sh',
-  '-ec',
-  'cp -a "$0" "$0.kept"; mount -t tmpfs -o mode=700,size="$1"m tmpfs "$0"; cp -a "$0.kept/." "$0"; rm -r "$0.kept"; shift; exec "$@"',
-  dir,
-  String(diskMb),
-]
+/** A command whose mounts only it and its children see. */
+const apart = (script: string, ...args: string[]) => ['unshare', '--mount', 'sh', '-ec', script, ...args]
+
+/** Mounts a small disk over a directory, keeping its files, for the command that follows. */
+const withDisk = (dir: string) =>
+  apart(
+    'cp -a "$0" "$0.kept"; mount -t tmpfs -o mode=700,size="$1"m tmpfs "$0"; cp -a "$0.kept/." "$0"; rm -r "$0.kept"; shift; exec "$@"',
+    dir,
+    String(diskMb),
+  )
 
 /** Why no disk can be mounted here; undefined where one can. */
 function whyNot(): string | undefined {
+  const [program = '', ...args] = apart('mount -t tmpfs tmpfs /mnt')
   try {
-    execFileSync('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt'], { stdio: 'pipe' })
+    execFileSync(program, args, { stdio: 'pipe' })
     return undefined
   } catch (error) {
     return `SKIPPED: a small disk cannot be mounted (root on Linux can): ${String(error).split('\n')[0]}`
@@ -97,7 +98,11 @@ async function othersAreServed(name: string): Promise<void> {
 }
 
 const health = async () => (await platform.instance(victim.id)).health
-const writable = () => write(1).then(() => true, () => false)
+const writable = () =>
+  write(1).then(
+    () => true,
+    () => false,
+  )
 
 test('fsync everysec: writes are refused, the instance is unhealthy and says why', async (t: TestContext) => {
   if (skip !== undefined) return t.skip(skip)

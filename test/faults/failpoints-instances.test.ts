@@ -13,7 +13,12 @@ async function served(world: World, subject: Subject): Promise<void> {
   await pinged(await endpointOf(world.platform, subject.id), app)
 }
 
-const ofKind = (kind: string, method: string, path: (id: string) => string, body?: unknown): Pick<Case, 'kind' | 'ask'> => ({
+const ofKind = (
+  kind: string,
+  method: string,
+  path: (id: string) => string,
+  body?: unknown,
+): Pick<Case, 'kind' | 'ask'> => ({
   kind,
   ask: ({ platform }, { id }) => platform.ok(method, path(id), body),
 })

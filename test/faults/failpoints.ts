@@ -4,7 +4,13 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import type { ValkeyConnection } from '../../src/valkey/client.ts'
-import { app, type Instance, type KillablePlatform, makeKillablePlatform, type Operation } from '../support/killable-platform.ts'
+import {
+  app,
+  type Instance,
+  type KillablePlatform,
+  makeKillablePlatform,
+  type Operation,
+} from '../support/killable-platform.ts'
 import { type Endpoint, endpointOf, login, runId } from '../support/tenant-client.ts'
 import { until } from '../support/until.ts'
 
@@ -99,6 +105,7 @@ export function testFailpoints(cases: Record<string, Case>): void {
           const subject = await dieAndReturn(t, world, each, `case-${++count}`, failpoint)
           await checkNeighbour()
           await checkLeftovers(world, each, subject, neighbour.id)
+          checkRows(platform)
           await clear(subject)
         })
     })
@@ -131,7 +138,6 @@ async function dieAndReturn(
   const { platform } = world
   const subject = await each.prepare(world, name)
   await platform.kill9()
-  checkRows(platform)
   await platform.start({ env: { VALKEEP_FAILPOINT: failpoint } })
   const asked = each.ask(world, subject).catch((error: unknown) => error)
   const { signal } = await platform.ended(convergeMs)
@@ -151,7 +157,10 @@ async function dieAndReturn(
 async function checkLeftovers({ platform }: World, each: Case, { id }: Subject, neighbourId: string): Promise<void> {
   const { leaves } = each
   const serverIds = () => platform.servers().map((pid) => basename(dirname(readlinkSync(`/proc/${pid}/cwd`))))
-  await until(() => serverIds().length === (leaves.process ? 2 : 1), () => `processes: ${serverIds().join()}`)
+  await until(
+    () => serverIds().length === (leaves.process ? 2 : 1),
+    () => `processes: ${serverIds().join()}`,
+  )
   assert.equal(new Set(serverIds()).size, serverIds().length, 'two processes of one server')
   assert.equal(readdirSync(platform.serversDir).length, leaves.files ? 2 : 1, 'directories')
   const sockets = readdirSync(platform.runtimeDir).map((name) => basename(name, '.sock'))
@@ -161,7 +170,7 @@ async function checkLeftovers({ platform }: World, each: Case, { id }: Subject, 
   assert.deepEqual(items.map((row) => row.id).toSorted(), wanted.toSorted())
 }
 
-/** The store between two cases holds nothing twice, and nothing that belongs to nobody. */
+/** The store holds nothing twice, and nothing that belongs to nobody. */
 function checkRows(platform: KillablePlatform): void {
   const column = (query: string) => platform.rows(query).map((row) => Object.values(row)[0])
   const alive = column('select id from instances where deleted_at is null order by id')

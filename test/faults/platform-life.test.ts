@@ -89,7 +89,10 @@ for (const [name, times] of [
     await until(async () => (await platform.instance(instance.id)).health === 'healthy', 'it to be adopted')
     await untouched()
     assert.deepEqual(platform.servers().toSorted(), servers)
-    assert.deepEqual((await platform.operations(instance.id)).map(({ kind }) => kind), ['create'])
+    assert.deepEqual(
+      (await platform.operations(instance.id)).map(({ kind }) => kind),
+      ['create'],
+    )
   })
 
 for (const withPlatform of [true, false])

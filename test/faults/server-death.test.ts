@@ -90,7 +90,8 @@ async function killTwice(t: TestContext, name: string, appendfsync: string): Pro
 }
 
 test('a killed server is back with every write, fsync always', (t) => killTwice(t, 'always', 'always'))
-test('a killed server is back with every write on a healthy disk, fsync everysec', (t) => killTwice(t, 'everysec', 'everysec'))
+test('a killed server is back with every write on a healthy disk, fsync everysec', (t) =>
+  killTwice(t, 'everysec', 'everysec'))
 
 test('a server that cannot be started says why, makes no storm, and comes back once it can', async () => {
   const { id } = await platform.make('broken')
@@ -107,10 +108,14 @@ test('a server that cannot be started says why, makes no storm, and comes back o
   const whole = readFileSync(increment)
   const cut = Buffer.concat([whole.subarray(0, 1_000), Buffer.from('\r\nnot an AOF\r\n'), whole.subarray(1_100)])
   writeFileSync(increment, cut)
-  await until(async () => {
-    for (const pid of platform.serverPids(id)) process.kill(pid, 'SIGKILL')
-    return (await platform.instance(id)).status === 'failed'
-  }, 'the instance to be given up', 30_000)
+  await until(
+    async () => {
+      for (const pid of platform.serverPids(id)) process.kill(pid, 'SIGKILL')
+      return (await platform.instance(id)).status === 'failed'
+    },
+    'the instance to be given up',
+    30_000,
+  )
   const failed = await platform.instance(id)
   assert.match(failed.status_message ?? '', /append only file/i)
   assert.equal(failed.health, 'unhealthy')
@@ -141,6 +146,10 @@ test('a server stopped by a signal is unhealthy, others are served; it goes on w
     const health = async () => (await platform.instance(id)).health
     await until(async () => (await health()) === 'unhealthy', 'the instance to be unhealthy', unhealthyMs)
     t.diagnostic(`unhealthy after ${Math.round(performance.now() - stopped)} ms`)
+    await until(
+      async () => new RegExp(`kill -CONT ${pid}`).test((await platform.instance(id)).status_message ?? ''),
+      'the instance to say what to do',
+    )
     assert.equal(await pinged(neighbourAt, app), neighbourRun)
     const other = await platform.make('meanwhile')
     await pinged(await endpointOf(platform, other.id), app)

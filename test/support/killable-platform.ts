@@ -131,32 +131,62 @@ function makeCalls(caller: () => ReturnType<typeof makeCaller>) {
     return answer.body
   }
 
+  /** The first tenant of the installation. */
+  const tenantId = async () => String((await ok<{ items: Row[] }>('GET', '/tenants')).items[0]?.['id'])
+
   /** Makes an instance with the user `app`, and waits until it is served. */
   async function make(name: string): Promise<Instance> {
-    const tenants = await ok<{ items: Row[] }>('GET', '/tenants')
     const body = { name, max_memory_mb: 16, users: [{ ...app, privileges: ['full'] }] }
-    return done<Instance>('POST', `/tenants/${String(tenants.items[0]?.['id'])}/valkey-instances`, body)
+    return done<Instance>('POST', `/tenants/${await tenantId()}/valkey-instances`, body)
   }
 
-  return { call, ok, done, instance, operations, settled, make }
+  return { call, ok, done, instance, operations, settled, tenantId, make }
 }
 
-/**
- * Makes the directory; nothing runs yet. Flags, environment and wrap given here hold for every start. `remove` at the
- * end, whatever happened.
- */
-export function makeKillablePlatform(base: Options = {}) {
-  // Short, whatever TMPDIR is: sockets lie in it.
+/** Where one platform keeps its things. Short, whatever TMPDIR is: sockets lie in it. */
+function makePlace() {
   const dir = mkdtempSync('/tmp/vkf-')
   const home = join(dir, 'home')
-  const runtimeDir = join(dir, 'run')
-  const serversDir = join(home, 'servers')
   mkdirSync(home, { mode: 0o700 })
+  return { dir, home, runtimeDir: join(dir, 'run'), serversDir: join(home, 'servers') }
+}
+type Place = ReturnType<typeof makePlace>
+
+/** Looks into the store from outside. */
+function makeStoreView({ dir, home, runtimeDir, serversDir }: Place) {
+  /** What a query finds: in a copy, since a platform holds the store locked. */
+  function rows(query: string): Row[] {
+    const copy = mkdtempSync(join(dir, 'store-'))
+    for (const name of ['valkeep.db', 'valkeep.db-wal'])
+      if (existsSync(join(home, name))) copyFileSync(join(home, name), join(copy, name))
+    const database = new DatabaseSync(join(copy, 'valkeep.db'))
+    try {
+      return database.prepare(query).all() as Row[]
+    } finally {
+      database.close()
+      rmSync(copy, { recursive: true })
+    }
+  }
+
+  /** Id, files and admin password of an instance's server. */
+  function serverOf(instanceId: string) {
+    const [row] = rows(`select v.id, s.id as secret_id, s.key_id, s.blob from servers v
+      join secrets s on s.id = v.admin_secret_id where v.instance_id = '${instanceId}'`)
+    assert.ok(row, `no server of ${instanceId}`)
+    const vault = makeVault(fileKeyProvider({ path: join(home, 'vault.key'), create: false }))
+    const sealed = { keyId: String(row['key_id']), blob: String(row['blob']) }
+    const layout = serverLayout(serversDir, runtimeDir, String(row['id']))
+    return { id: String(row['id']), layout, adminPassword: vault.unseal(sealed, String(row['secret_id'])).toString() }
+  }
+
+  return { rows, serverOf }
+}
+
+/** The process: its start, its end, and commands of the CLI beside it. */
+function makeProcess({ dir, home }: Place, base: Options) {
   const env = { ...makeEnvironment(dir), ...base.env }
   let present: ReturnType<typeof watch> | null = null
   let url = ''
-  let caller: ReturnType<typeof makeCaller> | null = null
-  const calls = makeCalls(() => caller ?? assert.fail('the platform was never started'))
 
   function run(args: string[], options: Options = {}): ChildProcess {
     const node = [process.execPath, '--disable-warning=ExperimentalWarning', entry]
@@ -170,12 +200,11 @@ export function makeKillablePlatform(base: Options = {}) {
     env['VALKEEP_PORT'] ??= String(await freePort())
     const begun = performance.now()
     present = watch(run(['up', '--no-first', ...(base.flags ?? []), ...(options.flags ?? [])], options))
-    const { text, ended } = present
-    const early = ended.then(({ stderr }) => assert.fail(`the platform ended: ${stderr}`))
+    const { text, ended: end } = present
+    const early = end.then(({ stderr }) => assert.fail(`the platform ended: ${stderr}`))
     early.catch(() => undefined)
     const line = until(() => /^ready (\S+)$/m.exec(text.stdout)?.[1], 'the ready line', patienceMs)
     url = await Promise.race([line, early])
-    caller ??= makeCaller(url, readFileSync(join(home, 'admin.key'), 'utf8').trim())
     return performance.now() - begun
   }
 
@@ -198,70 +227,61 @@ export function makeKillablePlatform(base: Options = {}) {
     await ended()
   }
 
-  /** What a query of the store finds: of a copy, since a platform holds the store locked. */
-  function rows(query: string): Row[] {
-    const copy = mkdtempSync(join(dir, 'store-'))
-    for (const name of ['valkeep.db', 'valkeep.db-wal'])
-      if (existsSync(join(home, name))) copyFileSync(join(home, name), join(copy, name))
-    const database = new DatabaseSync(join(copy, 'valkeep.db'))
-    try {
-      return database.prepare(query).all() as Row[]
-    } finally {
-      database.close()
-      rmSync(copy, { recursive: true })
-    }
-  }
-
-  /** Id, directory and admin password of an instance's server. */
-  function serverOf(instanceId: string) {
-    const [row] = rows(`select v.id, s.id as secret_id, s.key_id, s.blob from servers v
-      join secrets s on s.id = v.admin_secret_id where v.instance_id = '${instanceId}'`)
-    assert.ok(row, `no server of ${instanceId}`)
-    const vault = makeVault(fileKeyProvider({ path: join(home, 'vault.key'), create: false }))
-    const sealed = { keyId: String(row['key_id']), blob: String(row['blob']) }
-    const layout = serverLayout(serversDir, runtimeDir, String(row['id']))
-    return { id: String(row['id']), layout, adminPassword: vault.unseal(sealed, String(row['secret_id'])).toString() }
-  }
-
-  /** Runs a command of the CLI against this data directory, to its end. */
-  const cli = (args: string[], options: Options = {}) => watch(run(args, options)).ended
-
   return {
-    ...calls,
-    dir,
-    home,
-    runtimeDir,
-    serversDir,
-    url: () => url,
-    pid: () => present?.child.pid ?? assert.fail('no platform runs'),
     start,
     ended,
     signal,
     kill9,
-    rows,
-    serverOf,
-    cli,
     async restart(options: Options = {}): Promise<number> {
       await kill9()
       return start(options)
     },
-    /** The first tenant of the installation. */
-    tenantId: async () => String((await calls.ok<{ items: Row[] }>('GET', '/tenants')).items[0]?.['id']),
+    url: () => url,
+    runs: () => present !== null,
+    pid: () => present?.child.pid ?? assert.fail('no platform runs'),
     log: () => readFileSync(join(home, 'platform.log'), 'utf8'),
+    /** Runs a command of the CLI against this data directory, to its end. */
+    cli: (args: string[], options: Options = {}) => watch(run(args, options)).ended,
+  }
+}
+
+/**
+ * Makes the directory; nothing runs yet. Flags, environment and wrap given here hold for every start. `remove` at the
+ * end, whatever happened.
+ */
+export function makeKillablePlatform(base: Options = {}) {
+  const place = makePlace()
+  const { dir, home, runtimeDir, serversDir } = place
+  const platform = makeProcess(place, base)
+  const { rows, serverOf } = makeStoreView(place)
+  let caller: ReturnType<typeof makeCaller> | null = null
+  const calls = makeCalls(() => {
+    caller ??= makeCaller(platform.url(), readFileSync(join(home, 'admin.key'), 'utf8').trim())
+    return caller
+  })
+
+  return {
+    ...place,
+    ...platform,
+    ...calls,
+    rows,
+    serverOf,
     /** Pids of what runs in this data directory. */
     servers: () => processesIn(serversDir),
     /** Pids of what runs in an instance's directory. */
     serverPids: (instanceId: string) => processesIn(serverOf(instanceId).layout.dir),
     /** Ends everything, fails where anything is left, and removes the files. Safe after any failure. */
     async remove(): Promise<void> {
-      if (present) await kill9()
-      const held = url === '' ? [] : rows('select port from servers').map((row) => Number(row['port']))
-      const down = url === '' ? undefined : await cli(['down'])
+      const started = platform.url() !== ''
+      if (platform.runs()) await platform.kill9()
+      const held = started ? rows('select port from servers').map((row) => Number(row['port'])) : []
+      const down = started ? await platform.cli(['down']) : undefined
       assertNothingLeft(dir)
       assert.equal(down?.code ?? 0, 0, down?.stderr)
       const listening = listeningPorts()
-      assert.deepEqual(held.filter((port) => listening.has(port)), [], 'ports are left')
-      if (url !== '') assert.deepEqual(readdirSync(runtimeDir), [], 'sockets are left')
+      const left = held.filter((port) => listening.has(port))
+      assert.deepEqual(left, [], 'ports are left')
+      if (started) assert.deepEqual(readdirSync(runtimeDir), [], 'sockets are left')
       rmSync(dir, { recursive: true, force: true })
     },
   }
