@@ -21,6 +21,7 @@ import { sessionRoute } from './routes/sessions.ts'
 import { shardRoutes } from './routes/shards.ts'
 import { tenantRoutes } from './routes/tenants.ts'
 import { userRoutes } from './routes/users.ts'
+import { shownPath } from './shown-path.ts'
 import { installJsonParser, zodValidator } from './validator.ts'
 
 const bodyLimitBytes = 64 * 1024
@@ -30,6 +31,8 @@ const newRequestId = () => `req_${randomUUIDv7().replaceAll('-', '')}`
 function makeServer(deps: ApiDeps): FastifyInstance {
   const options: FastifyHttpOptions<never> = {
     loggerInstance: deps.log as never,
+    // Its lines hold the URL as it came; ours are in installHooks.
+    disableRequestLogging: true,
     bodyLimit: bodyLimitBytes,
     genReqId: newRequestId,
     requestTimeout: requestTimeoutMs,
@@ -48,12 +51,15 @@ function makeServer(deps: ApiDeps): FastifyInstance {
   return fastify({ ...options, ...https } as never) as unknown as FastifyInstance
 }
 
-/** Headers of every answer, and its figure in the metrics. */
+/** Headers of every answer, its figure in the metrics, its line in the log. */
 function installHooks(app: FastifyInstance, deps: RouteDeps): void {
   app.addHook('onSend', async (request, reply) => secure(request, reply))
   app.addHook('onResponse', async (request, reply) => {
+    const { statusCode, elapsedTime } = reply
     const route = request.routeOptions.url ?? 'none'
-    deps.metrics.answered(route, request.method, reply.statusCode, reply.elapsedTime / 1000)
+    deps.metrics.answered(route, request.method, statusCode, elapsedTime / 1000)
+    const said = { method: request.method, path: shownPath(request), status: statusCode, ms: Math.round(elapsedTime) }
+    request.log.info({ ...said, actor: request.actor?.name }, 'answered')
   })
 }
 

@@ -3,6 +3,7 @@ import type { Noun } from '../domain/model/common.ts'
 import { type Problem, problems } from '../domain/problem.ts'
 import { insertAuditRow } from '../store/audit.ts'
 import type { Store } from '../store/store.ts'
+import { shownPath } from './shown-path.ts'
 
 /** Answers that say "you may not" or "not now" to a change; what was no request at all (400, 413, 415, 422) is none. */
 const told: ReadonlySet<number> = new Set([401, 403, 404, 409, 412])
@@ -17,7 +18,6 @@ export type RefusalDeps = {
 
 /**
  * Writes an audit row for each refused change, at most `perMinute` over all callers: a flood fills no disk.
- * The target is the path, which holds ids and no secrets.
  */
 export function makeRefusals(deps: RefusalDeps): (request: FastifyRequest, problem: Problem) => Promise<void> {
   let minute = 0
@@ -37,7 +37,7 @@ export function makeRefusals(deps: RefusalDeps): (request: FastifyRequest, probl
         at,
         actor: request.actor?.name ?? 'unauthenticated',
         action: `${request.method} ${pattern}`,
-        target: (request.url.split('?')[0] ?? '').slice(0, 300),
+        target: shownPath(request),
         outcome: 'refused',
         requestId: request.id,
         detail: { code: problem.code, address: request.ip },

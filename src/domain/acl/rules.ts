@@ -20,19 +20,15 @@ export type PrivilegeErrorCode =
   | 'forbidden'
   | 'preset_not_alone'
 
-/** @property index of the entry at fault, 0 where the list itself is; `value` is safe to show (cut, printable) */
-export type PrivilegeError = { index: number; value: string; code: PrivilegeErrorCode; reason: string }
+/**
+ * @property index of the entry at fault, 0 where the list itself is
+ * @property reason never repeats the entry: a password may have been typed where a privilege belongs
+ */
+export type PrivilegeError = { index: number; code: PrivilegeErrorCode; reason: string }
 
 export type PrivilegesResult = { ok: true; rules: string[] } | { ok: false; errors: PrivilegeError[] }
 
 type Entry = { rule: string } | { code: PrivilegeErrorCode; reason: string }
-
-/** A password may have been typed where a privilege belongs: of such an entry only the sigil is ever repeated. */
-function showable(value: string): string {
-  if (/^[><#!]/.test(value)) return `${value.slice(0, 1)}…`
-  const printable = value.replace(/[^\x21-\x7e]/g, '?')
-  return printable.length > MAX_PRIVILEGE_LENGTH ? `${printable.slice(0, MAX_PRIVILEGE_LENGTH)}…` : printable
-}
 
 const FOREIGN: readonly [RegExp, string][] = [
   [/^([><#!].*|nopass|resetpass)$/, 'passwords are set by the field password'],
@@ -45,7 +41,7 @@ const FOREIGN: readonly [RegExp, string][] = [
 
 function parseCategory(allow: boolean, category: string): Entry {
   if (category !== 'all' && !CATEGORIES.includes(category)) {
-    return { code: 'unknown_category', reason: `there is no category @${category}` }
+    return { code: 'unknown_category', reason: 'there is no such category' }
   }
   if (allow && (category === 'admin' || category === 'dangerous')) {
     return {
@@ -58,7 +54,7 @@ function parseCategory(allow: boolean, category: string): Entry {
 
 function parseCommand(allow: boolean, name: string, engineVersion: string | undefined): Entry {
   const command = COMMANDS.get(name)
-  if (command === undefined) return { code: 'unknown_command', reason: `there is no command ${name.replace('|', ' ')}` }
+  if (command === undefined) return { code: 'unknown_command', reason: 'there is no such command' }
   const typed = name.toUpperCase().replace('|', ' ')
   if (engineVersion !== undefined && !engineHas(command, engineVersion)) {
     return { code: 'too_new', reason: `${typed} needs Valkey ${command.since}, the instance runs ${engineVersion}` }
@@ -93,7 +89,7 @@ function parseEntry(value: string, engineVersion: string | undefined): Entry {
 }
 
 function listError(code: PrivilegeErrorCode, reason: string): PrivilegesResult {
-  return { ok: false, errors: [{ index: 0, value: '', code, reason }] }
+  return { ok: false, errors: [{ index: 0, code, reason }] }
 }
 
 /**
@@ -114,7 +110,7 @@ export function parsePrivileges(input: readonly string[], engineVersion?: string
     else if (input.length === 1) entry = { rule: preset }
     else entry = { code: 'preset_not_alone', reason: `the preset ${preset} stands alone, without other privileges` }
     if ('rule' in entry) rules.push(entry.rule)
-    else errors.push({ index, value: showable(value), ...entry })
+    else errors.push({ index, ...entry })
   }
   return errors.length > 0 ? { ok: false, errors } : { ok: true, rules }
 }
