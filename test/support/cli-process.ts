@@ -113,6 +113,8 @@ export function makeCliHome() {
     ...commands,
     dir,
     home: join(dir, 'home'),
+    /** Where the servers' sockets lie. */
+    runtimeDir,
     /** The commands' TMPDIR. */
     childTmp,
     port: () => env.VALKEEP_PORT,
