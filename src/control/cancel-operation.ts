@@ -53,7 +53,7 @@ async function giveUp(tx: Tx, context: Context, operation: Operation, cause: Cau
   }
   const user = await findUser(tx, operation.userId)
   const status = user && nextStatus(user.status, 'give-up')
-  if (status !== undefined) await updateUser(tx, operation.userId, { ...changes, status })
+  if (status !== undefined) await updateUser(tx, operation.userId, { ...changes, status, held: true })
 }
 
 async function apply(deps: ControlDeps, tx: Tx, context: Context, operation: Operation, cause: Cause): Promise<void> {

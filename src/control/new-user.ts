@@ -90,6 +90,7 @@ export async function insertUser(
     expiresAt: asked.expiresAt,
     status: 'pending',
     statusMessage: null,
+    held: false,
     generation: 1,
     observedGeneration: 0,
     createdAt: context.now,

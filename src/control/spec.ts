@@ -32,9 +32,9 @@ export type SpecDeps = {
   caPem: () => string
 }
 
-/** Users that a plan may bring into effect: not doomed, and not failed for good at their present generation. */
+/** Users that a plan brings into effect: neither doomed nor held. One that failed with its instance comes back with it. */
 export const servedUsers = (rows: InstanceRows): User[] =>
-  rows.users.filter((user) => user.status !== 'failed' && !rows.doomedUsers.has(user.id))
+  rows.users.filter((user) => !user.held && !rows.doomedUsers.has(user.id))
 
 /**
  * The desired state of an instance. The driver issues the certificates of its servers first.
@@ -44,7 +44,7 @@ export async function instanceSpec(deps: SpecDeps, rows: InstanceRows): Promise<
   const { instance } = rows
   // What is to vanish needs no users, and no secret of it has to be readable any more.
   const acl = rows.doomed ? () => [] : await aclOf(deps, rows)
-  const ignoreUsers = rows.users.filter((u) => u.status === 'failed' && !rows.doomedUsers.has(u.id))
+  const ignoreUsers = rows.users.filter((u) => u.held && !rows.doomedUsers.has(u.id))
   return {
     instanceId: instance.id,
     desired: rows.doomed ? 'absent' : instance.desiredState,

@@ -1,6 +1,6 @@
-import type { CreateTenant, Tenant } from '../domain/model/tenant.ts'
+import type { CreateTenant, PatchTenant, Tenant } from '../domain/model/tenant.ts'
 import { Problem } from '../domain/problem.ts'
-import { deleteTenant, findTenantByName, insertTenant, tenantUsage } from '../store/tenants.ts'
+import { deleteTenant, findTenantByName, insertTenant, tenantUsage, updateTenant } from '../store/tenants.ts'
 import { checkRevision, tenantFor } from './access.ts'
 import type { ControlDeps } from './deps.ts'
 import { nameTaken } from './name-taken.ts'
@@ -21,6 +21,23 @@ export const makeCreateTenant =
     }
     await insertTenant(tx, tenant)
     return { result: tenant, audit: { action: 'tenant.create', target: tenant.id, detail: { name: body.name } } }
+  }
+
+/** New limits hold for what is asked from now on: nothing that the tenant has is taken away. */
+export const makePatchTenant =
+  (): UseCase<{ id: string; body: PatchTenant }, Tenant> =>
+  async (tx, context, { id, body }) => {
+    const tenant = await tenantFor(tx, context.actor, id)
+    checkRevision(context, tenant)
+    await updateTenant(tx, id, {
+      maxInstances: body.max_instances === undefined ? tenant.maxInstances : body.max_instances,
+      maxTotalMemoryMb: body.max_total_memory_mb === undefined ? tenant.maxTotalMemoryMb : body.max_total_memory_mb,
+      updatedAt: context.now,
+    })
+    return {
+      result: await tenantFor(tx, context.actor, id),
+      audit: { action: 'tenant.update', target: id, detail: { ...body } },
+    }
   }
 
 /** Only a tenant without instances; its API keys end with it. */

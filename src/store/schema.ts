@@ -83,6 +83,7 @@ export type Database = {
     expires_at: string | null
     status: string
     status_message: string | null
+    held: number
     generation: number
     observed_generation: number
     created_at: string

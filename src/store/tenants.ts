@@ -53,3 +53,16 @@ export async function tenantUsage(tx: Tx, id: string): Promise<{ instances: numb
     .executeTakeFirstOrThrow()
   return { instances: toInteger(row.instances), memoryMb: toInteger(row.memory_mb) }
 }
+
+/** Changes the limits, and the revision. */
+export async function updateTenant(
+  tx: Tx,
+  id: string,
+  patch: Pick<Tenant, 'maxInstances' | 'maxTotalMemoryMb' | 'updatedAt'>,
+): Promise<void> {
+  await tx
+    .updateTable('tenants')
+    .set((e) => ({ ...toRow(patch), revision: e('revision', '+', 1) }))
+    .where('id', '=', id)
+    .execute()
+}

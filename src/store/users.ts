@@ -16,6 +16,7 @@ const toUser = (row: Selectable<Database['users']>): User => ({
   ...fromRow(row),
   privileges: JSON.parse(row.privileges) as string[],
   kind: row.kind as User['kind'],
+  held: row.held === 1,
   status: row.status as Status,
 })
 

@@ -94,6 +94,7 @@ export const user = (n: number, more: Partial<User> = {}): User => ({
   expiresAt: null,
   status: 'pending',
   statusMessage: null,
+  held: false,
   generation: 1,
   observedGeneration: 0,
   deletedAt: null,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { tenantFor } from '../../control/access.ts'
-import { makeCreateTenant, makeDeleteTenant } from '../../control/tenants.ts'
-import { createTenantBody, tenantView } from '../../domain/model/tenant.ts'
+import { makeCreateTenant, makeDeleteTenant, makePatchTenant } from '../../control/tenants.ts'
+import { createTenantBody, patchTenantBody, tenantView } from '../../domain/model/tenant.ts'
 import { listTenants } from '../../store/tenants.ts'
 import { type Change, sendOne, sendPage } from '../answer.ts'
 import { actorOf } from '../authenticate.ts'
@@ -54,6 +54,27 @@ export function tenantRoutes(app: Api, deps: RouteDeps, change: Change): void {
     async (request, reply) => {
       const tenant = await deps.store.read((db) => tenantFor(db, actorOf(request), request.params.id))
       return sendOne(reply, tenant, presentTenant)
+    },
+  )
+
+  const patch = makePatchTenant()
+  app.patch(
+    '/tenants/:id',
+    {
+      config,
+      schema: routeSchema({
+        tag,
+        summary: "Change a tenant's limits",
+        description: 'They hold for what is asked from now on: nothing that the tenant has is taken away.',
+        params: byId,
+        body: patchTenantBody,
+        answers: { 200: tenantView },
+        problems: ['precondition-failed'],
+      }),
+    },
+    async (request, reply) => {
+      const input = { id: request.params.id, body: request.body }
+      return (await change(request, reply, { useCase: patch, input, status: 200, present: presentTenant })).send()
     },
   )
 

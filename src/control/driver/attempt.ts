@@ -35,7 +35,8 @@ export type AttemptResult =
 export async function look(deps: AttemptDeps, spec: InstanceSpec, signal: AbortSignal): Promise<Look> {
   const seen = await Promise.all(
     spec.servers.map(async (server) => {
-      const observation = await deps.agent(server.nodeId).observe(server.handle, server.plan, signal)
+      const observing = deps.agent(server.nodeId).observe(server.handle, server.plan, signal)
+      const observation = await inTime(observing, deps.timeoutMs)
       return [server.handle.id, observation] as const
     }),
   )
@@ -148,9 +149,16 @@ class StepLeft extends Error {}
 
 class StepTimeout extends Error {
   readonly code = 'step-timeout'
-  constructor(step: Step) {
-    super(`${step.kind} did not end within ${step.timeoutMs / 1000} s`)
+  constructor({ kind, timeoutMs }: { kind: string; timeoutMs: number }) {
+    super(`${kind} did not end within ${timeoutMs / 1000} s`)
   }
+}
+
+/** An observation that hangs (a dead network file system) must not hold the instance's lane for ever. */
+function inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new StepTimeout({ kind: 'observe', timeoutMs })), timeoutMs)
+  return Promise.race([work, promise]).finally(() => clearTimeout(timer))
 }
 
 /** What an agent throws: `code`, a message for people, and for set-users the reason of each user that failed. */

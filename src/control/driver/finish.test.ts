@@ -11,7 +11,8 @@ import { finishConverged, finishFailed } from './finish.ts'
 import { loadInstance } from './load.ts'
 
 const cause = { code: 'users-refused', message: 'set-users: users not applied: user-1' } as const
-const deps = { now: () => at(1), newId: () => idOf('aud', 1), portCooldownMs: 0 }
+let audits = 0
+const deps = { now: () => at(1), newId: () => idOf('aud', ++audits), portCooldownMs: 0 }
 
 it('gives up a user that was active and is refused now: it is not set again for ever', async (t) => {
   const { store } = await openTemporary(t)
@@ -29,6 +30,31 @@ it('gives up a user that was active and is refused now: it is not set again for 
   assert.deepEqual(servedUsers(after), [])
   assert.equal((await store.read((db) => findUser(db, idOf('usr', 1))))?.status, 'failed')
   assert.equal((await store.read((db) => findOperation(db, idOf('op', 1))))?.status, 'running')
+})
+
+it('brings a user back with its instance, where not the user was the trouble', async (t) => {
+  const { store } = await openTemporary(t)
+  const frozen = { code: 'frozen', message: 'process 1 is stopped by a signal' } as const
+  const after = await store.write(async (tx) => {
+    await insertInstance(tx, instance(1, { status: 'active', everActive: true }))
+    await insertUser(tx, user(1, { status: 'provisioning', generation: 2 }))
+    await insertOperation(tx, operation(1, { kind: 'user-update', userId: idOf('usr', 1), status: 'running' }))
+    const loaded = await loadInstance(tx, idOf('ins', 1))
+    assert.ok(loaded)
+    await finishFailed(deps, tx, loaded, frozen, {})
+    assert.equal((await findUser(tx, idOf('usr', 1)))?.status, 'failed')
+    await insertOperation(tx, operation(2, { kind: 'repair', status: 'running' }))
+    return loadInstance(tx, idOf('ins', 1))
+  })
+  assert.ok(after)
+  assert.deepEqual(
+    servedUsers(after).map(({ id }) => id),
+    [idOf('usr', 1)],
+  )
+  const seen = { spec: { desired: 'running', servers: [] }, observed: { servers: {} } } as unknown as Look
+  await store.write((tx) => finishConverged(deps, tx, after, seen))
+  const served = await store.read((db) => findUser(db, idOf('usr', 1)))
+  assert.deepEqual([served?.status, served?.statusMessage, served?.observedGeneration], ['active', null, 2])
 })
 
 it('forgets what an operation changed once it is over: a replaced password is nowhere kept', async (t) => {

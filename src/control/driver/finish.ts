@@ -65,7 +65,8 @@ async function finishUser(tx: Tx, loaded: Loaded, user: User, now: string): Prom
   if (present.observedGeneration === user.generation && present.status === 'active') return
   if (!servedUsers(loaded).includes(user)) return
   const current = present.generation === user.generation
-  const status = present.status === 'pending' ? transition(present.status, 'begin') : present.status
+  const asleep = present.status === 'pending' || present.status === 'failed'
+  const status = asleep ? transition(present.status, 'begin') : present.status
   await updateUser(tx, user.id, {
     ...(current && status === 'provisioning' ? { status: transition(status, 'converge'), statusMessage: null } : {}),
     observedGeneration: user.generation,
@@ -124,7 +125,7 @@ export async function finishFailed(
   const failing = alone.length > 0 ? alone : loaded.users.filter((u) => loaded.open.some((o) => o.userId === u.id))
   for (const user of failing) {
     const own = { ...cause, message: failedUsers[user.username] ?? cause.message }
-    await failUser(tx, user, own, now)
+    await failUser(tx, user, own, alone.length > 0, now)
     for (const operation of loaded.open.filter((o) => o.userId === user.id))
       await end(deps, tx, operation, 'failed', own, now)
   }
@@ -135,14 +136,14 @@ export async function finishFailed(
   return true
 }
 
-async function failUser(tx: Tx, user: User, cause: Cause, now: string): Promise<void> {
+async function failUser(tx: Tx, user: User, cause: Cause, held: boolean, now: string): Promise<void> {
   const present = await findUser(tx, user.id)
   if (!present || present.generation !== user.generation) return
   // One that was active and drifted fails too: left active, it would be set and refused again for ever.
   const from = present.status === 'active' ? transition(present.status, 'begin') : present.status
   if (from !== 'provisioning' && from !== 'deleting') return
   const status = transition(from, 'give-up')
-  await updateUser(tx, user.id, { status, statusMessage: sentence(cause), updatedAt: now })
+  await updateUser(tx, user.id, { status, statusMessage: sentence(cause), held, updatedAt: now })
 }
 
 async function failInstance(tx: Tx, loaded: Loaded, cause: Cause, now: string): Promise<void> {

@@ -44,7 +44,6 @@ export function makeLocalDriver(deps: LocalDriverDeps): LocalDriver {
     },
     changed: (id) => changed.has(id),
     again: (id) => queue.request(id),
-    report: (id) => settled.changed(id),
     signal: ending.signal,
   }
 

@@ -1,7 +1,7 @@
 /** When the platform acts by itself: which doubts become an operation, and how often a server that keeps dying is started. */
 import type { Noun } from '../../domain/model/common.ts'
 import type { Instance } from '../../domain/model/instance.ts'
-import type { Plan } from '../../domain/plan/step.ts'
+import type { Plan, Step } from '../../domain/plan/step.ts'
 import { updateInstance } from '../../store/instances.ts'
 import { allocatePort, blockPort } from '../../store/ports.ts'
 import { updateServer } from '../../store/servers.ts'
@@ -18,6 +18,7 @@ export type RepairDeps = {
   finish: FinishDeps
   newId: (noun: Noun) => string
   now: () => string
+  log: { warn(fields: object, message: string): void }
 }
 
 export type Repairs = {
@@ -25,6 +26,11 @@ export type Repairs = {
   suspect(instanceId: string, reason: string): void
   /** Writes the operation of a repair where one is due. @returns whether it did */
   begin(loaded: Loaded, seen: Look, certificateDue: boolean): Promise<boolean>
+  /**
+   * A step of a run that is about users only is about to begin. A server that it has to start had died: that is a repair,
+   * and is written down as one.
+   */
+  noticed(loaded: Loaded, step: Step): void
   converged(instanceId: string): void
   gaveUp(instanceId: string): void
   /** Looks again after a pause that grows. */
@@ -66,9 +72,20 @@ export function makeRepairs(deps: RepairDeps, look: (instanceId: string) => void
     return true
   }
 
+  function noticed(loaded: Loaded, step: Step): void {
+    const { instance, open } = loaded
+    if (step.kind !== 'start' || !instance.everActive || open.some((operation) => operation.userId === null)) return
+    pauses.restarted(instance.id)
+    const reason = pauses.takeReason(instance.id)
+    insertRepair(deps, loaded, reason ? `${reason}; no process runs` : 'no process runs')
+      .then(() => look(instance.id))
+      .catch((error: unknown) => deps.log.warn({ err: error }, 'a repair could not be written down'))
+  }
+
   return {
     suspect: pauses.suspect,
     begin,
+    noticed,
     converged: pauses.forget,
     gaveUp: pauses.failed,
     later: pauses.failed,

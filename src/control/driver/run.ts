@@ -39,8 +39,6 @@ export type RunDeps = {
   changed: (instanceId: string) => boolean
   /** Asks for a run after this one. */
   again: (instanceId: string) => void
-  /** Operations or steps of the instance changed. */
-  report: (instanceId: string) => void
   signal: AbortSignal
 }
 
@@ -76,7 +74,10 @@ async function attempts(deps: RunDeps, loaded: Loaded, steps: StepLog): Promise<
   for (let count = 1; ; count++) {
     const fresh = await begin(deps, loaded)
     if (!fresh || fresh.open.length === 0) return deps.again(id)
-    const result = await attemptAt(deps, fresh, (step) => steps.begin(step, count))
+    const result = await attemptAt(deps, fresh, (step) => {
+      deps.repairs.noticed(fresh, step)
+      return steps.begin(step, count)
+    })
     if (result.state === 'stale') return
     if (result.state === 'converged') return succeed(deps, write, fresh, result.look)
     deps.log.warn({ instanceId: id, attempt: count, cause: result.cause }, 'an attempt failed')
@@ -116,7 +117,6 @@ function reportSteps(deps: RunDeps, loaded: Loaded, steps: OperationStep[]): voi
   if (steps.length === 0) return
   deps.store
     .write((tx) => insertSteps(tx, loaded, steps))
-    .then(() => deps.report(loaded.instance.id))
     .catch((error: unknown) => deps.log.warn({ err: error }, 'the steps of an operation could not be saved'))
 }
 
@@ -129,11 +129,9 @@ async function begin(deps: RunDeps, loaded: Loaded): Promise<Loaded | undefined>
     // Read again: a delete or a cancel may have come since, and must not be written over.
     const now = await loadInstance(tx, id)
     if (!now) return undefined
-    await beginRun(tx, now, issued, deps.now())
-    return loadInstance(tx, id)
+    return beginRun(tx, now, issued, deps.now())
   })
   deps.attempt.failpoint('after:begin')
-  deps.report(id)
   return fresh
 }
 

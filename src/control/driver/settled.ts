@@ -2,7 +2,7 @@
 import type { Operation } from '../../domain/model/operation.ts'
 
 export type Settled = {
-  /** Something about the instance's operations changed. */
+  /** An operation of the instance may have ended. */
   changed(instanceId: string): void
   wait(operationId: string, timeoutMs: number, signal?: AbortSignal): Promise<void>
   stop(): void
@@ -31,20 +31,29 @@ export function makeSettled(find: (operationId: string) => Promise<Operation | u
   }
 
   const ended = new AbortController()
+  let changes = 0
   return {
-    changed: (instanceId) => wake(waiters.get(instanceId)),
+    changed(instanceId) {
+      changes += 1
+      wake(waiters.get(instanceId))
+    },
     async wait(operationId, timeoutMs, signal) {
       const over = AbortSignal.any([AbortSignal.timeout(timeoutMs), ended.signal, ...(signal ? [signal] : [])])
+      const before = changes
       const first = await find(operationId)
-      if (!first) return
-      for (let present: Operation | undefined = first; present && !over.aborted; ) {
-        if (present.status !== 'pending' && present.status !== 'running') return
+      if (!first || !isOpen(first)) return
+      // Nothing changed since it was read: it need not be read again before the next change.
+      if (changes === before && !over.aborted) await nextChange(first.instanceId, over)
+      while (!over.aborted) {
         // Subscribed before the read, so that a change in between is not missed.
         const change = nextChange(first.instanceId, over)
-        present = await find(operationId)
-        if (present?.status === 'pending' || present?.status === 'running') await change
+        const present = await find(operationId)
+        if (!present || !isOpen(present)) return
+        await change
       }
     },
     stop: () => ended.abort(),
   }
 }
+
+const isOpen = ({ status }: Operation) => status === 'pending' || status === 'running'

@@ -32,9 +32,9 @@ export type Instance = {
 
 const maxMemoryMb = z
   .int()
-  .min(1)
+  .min(4, 'must be at least 4: an empty server uses more than 1 MiB itself')
   .max(1_048_576)
-  .meta({ description: "Valkey's maxmemory in MiB; changes live", examples: [128] })
+  .meta({ description: "Valkey's maxmemory in MiB, at least 4; changes live", examples: [128] })
 
 export const createInstanceBody = z
   .strictObject({

@@ -32,6 +32,14 @@ export const createTenantBody = z
   .meta({ id: 'CreateTenant' })
 export type CreateTenant = z.infer<typeof createTenantBody>
 
+export const patchTenantBody = z
+  .strictObject({
+    max_instances: limits.max_instances.optional(),
+    max_total_memory_mb: limits.max_total_memory_mb.optional(),
+  })
+  .meta({ id: 'PatchTenant', description: 'Only what it carries changes; null: no limit' })
+export type PatchTenant = z.infer<typeof patchTenantBody>
+
 export const tenantView = z
   .object({
     id: idSchema('tenant'),

@@ -22,6 +22,8 @@ export type User = {
   expiresAt: Timestamp | null
   status: Status
   statusMessage: string | null
+  /** Failed, and left as it is on the servers until somebody asks again: they refused it, or a person cancelled it. */
+  held: boolean
   generation: number
   observedGeneration: number
   createdAt: Timestamp

@@ -73,7 +73,7 @@ const tables: Table[] = [
     text:
       'id instance_id username privileges key_pattern channel_pattern? password_secret_id kind expires_at? ' +
       'status status_message? created_at updated_at deleted_at?',
-    integer: 'generation observed_generation revision',
+    integer: 'held generation observed_generation revision',
     primaryKey: ['id'],
     references: { instance_id: 'instances' },
   },
