@@ -62,7 +62,7 @@ type Issue = {
   message: string
   keys?: string[]
   /** Our own checks name their code here: zod calls all of them `custom`. */
-  params?: Record<string, unknown> | undefined
+  params?: { code?: string } | undefined
 }
 
 /**
@@ -83,7 +83,7 @@ export function fieldErrors(issues: readonly Issue[], place: 'body' | 'querystri
       : [
           {
             pointer: pointer(issue.path),
-            code: String(issue.params?.['code'] ?? issue.code),
+            code: issue.params?.code ?? issue.code,
             detail: cut(issue.message),
           },
         ],

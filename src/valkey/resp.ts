@@ -70,7 +70,7 @@ function line(reader: Reader): string {
 function value(reader: Reader): unknown {
   const head = line(reader)
   const text = head.slice(1)
-  switch (head[0]) {
+  switch (head.charAt(0)) {
     case '+':
     case '(':
       return text

@@ -56,7 +56,9 @@ const queries: Record<keyof typeof nouns, ((tx: Tx) => Promise<unknown>)[]> = {
   findTenant: [(tx) => tenants.findTenant(tx, ten)],
   findTenantByName: [(tx) => tenants.findTenantByName(tx, 'tenant-1')],
   listTenants: [(tx) => tenants.listTenants(tx, next)],
-  updateTenant: [(tx) => tenants.updateTenant(tx, idOf('ten', 7), { maxInstances: 1, maxTotalMemoryMb: null, updatedAt: at(1) })],
+  updateTenant: [
+    (tx) => tenants.updateTenant(tx, idOf('ten', 7), { maxInstances: 1, maxTotalMemoryMb: null, updatedAt: at(1) }),
+  ],
   deleteTenant: [(tx) => tenants.deleteTenant(tx, idOf('ten', 7))],
   tenantUsage: [(tx) => tenants.tenantUsage(tx, ten)],
   insertNode: [(tx) => nodes.insertNode(tx, node(7))],

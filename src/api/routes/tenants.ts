@@ -57,6 +57,10 @@ export function tenantRoutes(app: Api, deps: RouteDeps, change: Change): void {
     },
   )
 
+  changes(app, change)
+}
+
+function changes(app: Api, change: Change): void {
   const patch = makePatchTenant()
   app.patch(
     '/tenants/:id',
