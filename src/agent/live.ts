@@ -30,7 +30,9 @@ export async function askServer(
 ): Promise<Answers | { silent: string } | null> {
   const socket = await lstat(deps.runtime.layout(server.id).socket).catch(() => undefined)
   if (!socket) return null
-  const [live, tls] = await Promise.allSettled([overSocket(deps, server), overTls(deps, server, plan)])
+  const password = deps.readSecret(server.adminRef)
+  const once = { ...deps, readSecret: () => password }
+  const [live, tls] = await Promise.allSettled([overSocket(once, server), overTls(once, server, plan)])
   if (live.status === 'rejected') return { silent: messageOf(live.reason) }
   return { live: live.value, tls: tls.status === 'fulfilled' ? tls.value : { error: messageOf(tls.reason) } }
 }
