@@ -26,7 +26,7 @@ async function serve(replies: Reply[]) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   after(() => server.close())
   const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  return { seen, client: makeApiClient(url, 'the-key', 2000) }
+  return { seen, client: makeApiClient(url, 'the-key', { timeoutMs: 2000 }) }
 }
 
 const exits = (code: number, message?: RegExp) => (error: unknown) => {

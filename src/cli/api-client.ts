@@ -10,21 +10,33 @@ export type Answer<T> = { body: T; operationId: string | null }
 
 export type ApiClient = {
   url: string
-  get: <T>(path: string, query?: Query, timeoutMs?: number) => Promise<T>
+  get: <T>(path: string, query?: Query) => Promise<T>
   /** Rows of a list, up to `limit` over as many pages as that takes. */
   list: <T>(path: string, query: Query, limit: number) => Promise<{ items: T[]; more: boolean }>
   send: <T>(
     method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     body?: unknown,
-    timeoutMs?: number,
+    /** Where this request needs others than the client's own. */
+    options?: { timeoutMs?: number; signal?: AbortSignal },
   ) => Promise<Answer<T>>
 }
 
-const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
+/** As much of fetch as is used here: global fetch is one. */
+export type Fetch = (
+  url: string,
+  init: { method: string; headers: Record<string, string>; body?: string; redirect: 'error'; signal: AbortSignal },
+) => Promise<Response>
 
-/** Where this machine itself is meant. */
-export const isLoopback = (url: URL): boolean => loopback.test(url.hostname)
+export type ClientOptions = {
+  /** How long one request may take, in ms; 30 s. */
+  timeoutMs?: number
+  /** Ends whatever request is under way. */
+  signal?: AbortSignal
+  fetch?: Fetch
+}
+
+const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 /** The API's base URL, checked. @throws CliError (usage): a key never goes over a network in the clear */
 export function parseApiUrl(text: string): URL {
@@ -33,7 +45,7 @@ export function parseApiUrl(text: string): URL {
     throw usageError(`--api ${text}: not an http(s) URL`, 'For example: --api https://valkeep.example:7070')
   if (url.username || url.password || url.search || url.hash)
     throw usageError('--api: give scheme, host, port and path only')
-  if (url.protocol === 'http:' && !isLoopback(url)) {
+  if (url.protocol === 'http:' && !loopback.test(url.hostname)) {
     const secure = `https://${url.host}`
     throw usageError(
       `--api ${text}: the API key would cross the network in the clear; plain http is for loopback only`,
@@ -60,6 +72,7 @@ function reasonOf(error: unknown): string {
 }
 
 function unreachable(url: URL, error: unknown): CliError {
+  if (error instanceof CliError) return error
   if ((error as Error).name === 'TimeoutError')
     return new CliError(exitCodes.timeout, `${url.origin} did not answer in time`, { next: 'valkeep status' })
   const reason = reasonOf(error)
@@ -70,25 +83,29 @@ function unreachable(url: URL, error: unknown): CliError {
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-type Request = { method: Method; url: string; body?: unknown; timeoutMs: number }
+type Request = { method: Method; url: string; body?: unknown; timeoutMs: number; signal?: AbortSignal | undefined }
+type Way = { base: URL; key: string; fetch: Fetch }
 
 /** One request, with everything that says who asks. @throws CliError where there is no answer */
-function request(base: URL, key: string, { method, url, body, timeoutMs }: Request): Promise<Response> {
+function request({ base, key, fetch }: Way, { method, url, body, timeoutMs, signal }: Request): Promise<Response> {
   const headers: Record<string, string> = {
     authorization: `Bearer ${key}`,
     accept: 'application/json, application/problem+json',
   }
   if (body !== undefined) headers['content-type'] = 'application/json'
   if (method === 'POST') headers['idempotency-key'] = randomUUID()
-  const init: RequestInit = { method, headers, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) }
-  if (body !== undefined) init.body = JSON.stringify(body)
-  return fetch(url, init).catch((error) => Promise.reject(unreachable(base, error)))
+  const timeout = AbortSignal.timeout(timeoutMs)
+  const content = body === undefined ? {} : { body: JSON.stringify(body) }
+  const ends = signal === undefined ? timeout : AbortSignal.any([timeout, signal])
+  return fetch(url, { method, headers, redirect: 'error', signal: ends, ...content }).catch((error) =>
+    Promise.reject(unreachable(base, error)),
+  )
 }
 
 const retryAfterS = (response: Response) => Number(response.headers.get('retry-after') ?? 0)
 
 /** Asks again where that may help: safe for reads alone. */
-async function retrying(ask: () => Promise<Response>): Promise<Response> {
+async function retrying(ask: () => Promise<Response>, signal: AbortSignal | undefined): Promise<Response> {
   for (let tried = 1; ; tried++) {
     const last = tried === readTries
     const answer = await ask().catch((error: CliError) => {
@@ -98,7 +115,7 @@ async function retrying(ask: () => Promise<Response>): Promise<Response> {
     const waitS = answer === null ? 0 : retryAfterS(answer)
     if (answer !== null && (last || !retryableStatus.has(answer.status) || !(waitS <= 10))) return answer
     await answer?.body?.cancel()
-    await delay(Math.max(waitS * 1000, 100 * 3 ** (tried - 1)))
+    await delay(Math.max(waitS * 1000, 100 * 3 ** (tried - 1)), undefined, signal === undefined ? {} : { signal })
   }
 }
 
@@ -118,12 +135,14 @@ async function bodyOf<T>(base: URL, response: Response): Promise<T> {
 }
 
 /** Makes a client. @param key the API key; kept in memory, sent to `base` alone (redirects are refused) */
-export function makeApiClient(base: URL, key: string, requestTimeoutMs = 30_000): ApiClient {
+export function makeApiClient(base: URL, key: string, options: ClientOptions = {}): ApiClient {
   const root = base.href.replace(/\/+$/, '')
+  const way: Way = { base, key, fetch: options.fetch ?? fetch }
+  const { timeoutMs = 30_000, signal } = options
 
-  async function get<T>(path: string, query: Query = {}, timeoutMs = requestTimeoutMs): Promise<T> {
+  async function get<T>(path: string, query: Query = {}): Promise<T> {
     const url = root + path + queryText(query)
-    return bodyOf<T>(base, await retrying(() => request(base, key, { method: 'GET', url, timeoutMs })))
+    return bodyOf<T>(base, await retrying(() => request(way, { method: 'GET', url, timeoutMs, signal }), signal))
   }
 
   async function list<T>(path: string, query: Query, limit: number): Promise<{ items: T[]; more: boolean }> {
@@ -142,9 +161,9 @@ export function makeApiClient(base: URL, key: string, requestTimeoutMs = 30_000)
     method: Method,
     path: string,
     body?: unknown,
-    timeoutMs = requestTimeoutMs,
+    own: { timeoutMs?: number; signal?: AbortSignal } = {},
   ): Promise<Answer<T>> {
-    const response = await request(base, key, { method, url: root + path, body, timeoutMs })
+    const response = await request(way, { method, url: root + path, body, timeoutMs, signal, ...own })
     const location = response.headers.get('location') ?? ''
     const operationId = /\/operations\/([^/?#]+)$/.exec(location)?.[1] ?? null
     return { body: await bodyOf<T>(base, response), operationId }

@@ -8,6 +8,7 @@ import {
   type TypedCommandParameters,
 } from '@stricli/core'
 import type { Context } from './context.ts'
+import { CliError, exitCodes } from './exit-code.ts'
 import { type ConnectionFlags, openSession, type Session } from './session.ts'
 
 type Routes = Record<string, Command<Context> | RouteMap<Context>>
@@ -89,6 +90,24 @@ type ApiCommand<F extends ConnectionFlags, A extends readonly unknown[]> = {
   run: (session: Session, flags: F, ...args: A) => Promise<void>
 }
 
+/** Whatever a command waits for, a signal ends it at once; those that have something to tidy up listen themselves. */
+async function untilSignal(context: Context, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const abort = new AbortController()
+  let release = () => {}
+  const interrupted = new Promise<never>((_, reject) => {
+    release = context.onSignal((name) => {
+      const error = new CliError(exitCodes.interrupted, `Ended by ${name}`)
+      abort.abort(error)
+      reject(error)
+    })
+  })
+  try {
+    await Promise.race([run(abort.signal), interrupted])
+  } finally {
+    release()
+  }
+}
+
 /** A command that talks to the platform. */
 export function apiCommand<F extends ConnectionFlags, A extends readonly unknown[] = []>(
   spec: ApiCommand<F, A>,
@@ -100,7 +119,9 @@ export function apiCommand<F extends ConnectionFlags, A extends readonly unknown
   return buildCommand<Record<string, unknown>, readonly unknown[], Context>({
     func(this: Context, flags, ...given) {
       // Stricli has parsed both by `parameters`, which the types above tie to F and A.
-      return spec.run(openSession(this, flags as F), flags as F, ...(given as unknown as A))
+      return untilSignal(this, (signal) =>
+        spec.run(openSession(this, flags as F, signal), flags as F, ...(given as unknown as A)),
+      )
     },
     parameters: parameters as never,
     docs: {

@@ -55,6 +55,9 @@ export type Context = {
   /** Directory for temporary files. */
   readonly tmpDir: string
   readonly local: LocalPlatform
-  /** Calls `handler` at SIGINT, SIGTERM and SIGHUP instead of ending, until the function returned is called. */
+  /**
+   * Calls `handler` at SIGINT, SIGTERM and SIGHUP instead of ending, until the function returned is called. Of several
+   * the newest alone.
+   */
   readonly onSignal: (handler: (signal: NodeJS.Signals) => void) => () => void
 }

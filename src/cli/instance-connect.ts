@@ -12,8 +12,10 @@ import type { ConnectionView } from './views.ts'
 /** Answer of POST /valkey-instances/{id}/sessions. */
 type SessionUser = { id: string; username: string; password: string }
 
-/** The answer comes once the server knows the user: at once, unless the instance is being changed. */
-export const sessionTimeoutMs = 90_000
+/** The answer comes once the server knows the user; the API gives up after 10 s and says why. */
+export const sessionTimeoutMs = 20_000
+/** A session's end is accepted at once; nobody waits long for a platform that is gone. */
+const endTimeoutMs = 5000
 
 export type ConnectOptions = {
   program: string
@@ -33,23 +35,53 @@ export function valkeyCliArgs(
 }
 
 /**
+ * Makes the user of a session; it can log in once this returns.
+ * @throws CliError where the server does not take it: why, and where to look
+ */
+export async function makeSession<T extends object>(
+  { client }: Session,
+  instance: { id: string; name: string },
+  body: { preset: string | undefined; ttl_s: number | undefined },
+  signal?: AbortSignal,
+): Promise<T> {
+  const sessions = path`/valkey-instances/${instance.id}/sessions`
+  const options = { timeoutMs: sessionTimeoutMs, ...(signal === undefined ? {} : { signal }) }
+  try {
+    return (await client.send<T>('POST', sessions, body, options)).body
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error
+    const { message, reasons, status } = error
+    const get = `valkeep instance get ${instance.name}`
+    const next =
+      status === 503 || error.exitCode === exitCodes.timeout
+        ? `Its health and what is done about it: ${get}, valkeep operation list --instance ${instance.name}`
+        : status === 409 && /\bstopped\b/.test(message)
+          ? `valkeep instance start ${instance.name}`
+          : error.next
+    throw new CliError(error.exitCode, message, { reasons, next, status })
+  }
+}
+
+/**
  * Makes a session user, runs valkey-cli on the person's terminal, then ends the user and removes the CA file: also when a
  * signal ends the session. Killed by SIGKILL, the user ends with its time and a public CA certificate stays in a 0700 directory.
  * @throws CliError where valkey-cli is missing or ends with an error
  */
 export async function connectWithValkeyCli(
   session: Session,
-  instanceId: string,
+  instance: { id: string; name: string },
   options: ConnectOptions,
 ): Promise<void> {
   const { client, context } = session
-  const connection = await client.get<ConnectionView>(path`/valkey-instances/${instanceId}/connection`)
+  const connection = await client.get<ConnectionView>(path`/valkey-instances/${instance.id}/connection`)
   let ending: NodeJS.Signals | null = null
   let child: ReturnType<typeof spawn> | null = null
+  const waiting = new AbortController()
   // Ctrl-C reaches valkey-cli by itself, from the terminal; the others are passed on. Nothing may end us before the user is gone.
   const release = context.onSignal((signal) => {
-    if (signal === 'SIGINT' && context.stdin.isTTY) return
+    if (child !== null && signal === 'SIGINT' && context.stdin.isTTY) return
     ending = signal
+    waiting.abort(new CliError(exitCodes.interrupted, `Ended by ${signal}`))
     child?.kill(signal)
   })
   const dir = mkdtempSync(join(context.tmpDir, 'valkeep-'))
@@ -58,8 +90,8 @@ export async function connectWithValkeyCli(
     const caFile = join(dir, 'ca.pem')
     writeFileSync(caFile, connection.ca_pem, { mode: 0o600 })
     const body = { preset: options.preset, ttl_s: options.ttlS }
-    const sessions = path`/valkey-instances/${instanceId}/sessions`
-    user = (await client.send<SessionUser>('POST', sessions, body, sessionTimeoutMs)).body
+    // Interrupted meanwhile, a user may have been made whose password nobody knows: it goes when its time is up.
+    user = await makeSession<SessionUser>(session, instance, body, waiting.signal)
     if (ending === null) {
       const args = [...valkeyCliArgs(connection, user.username, caFile), ...options.args]
       // valkey-cli 8.0 reads this name only. It is in the environment of this one child and goes with it.
@@ -101,7 +133,7 @@ function outcome(child: ReturnType<typeof spawn>, program: string, context: Cont
 /** Best effort: where the platform cannot be reached now, the user's time ends it. */
 async function endSession(session: Session, user: SessionUser): Promise<void> {
   try {
-    await session.client.send('DELETE', path`/valkey-users/${user.id}`)
+    await session.client.send('DELETE', path`/valkey-users/${user.id}`, undefined, { timeoutMs: endTimeoutMs })
   } catch (error) {
     if (error instanceof CliError && error.exitCode === exitCodes.notFound) return
     session.note(

@@ -297,11 +297,9 @@ const session = apiCommand<SessionFlags, [string]>({
   positional: args(instance),
   flags: sessionFlags,
   run: async (session, flags, name) => {
-    const { id } = await findInstance(session, name, flags.tenant)
-    const body = { preset: flags.preset, ttl_s: flags.ttl }
-    const { sessionTimeoutMs } = await import('./instance-connect.ts')
-    const sessions = path`/valkey-instances/${id}/sessions`
-    session.showDetails((await session.client.send<object>('POST', sessions, body, sessionTimeoutMs)).body)
+    const found = await findInstance(session, name, flags.tenant)
+    const { makeSession } = await import('./instance-connect.ts')
+    session.showDetails(await makeSession<object>(session, found, { preset: flags.preset, ttl_s: flags.ttl }))
     session.note('The password is shown this once and kept nowhere.')
   },
 })
@@ -328,9 +326,9 @@ const connect = apiCommand<SessionFlags & { valkeyCli: string }, [string, ...str
     },
   },
   run: async (session, flags, name, ...rest) => {
-    const { id } = await findInstance(session, name, flags.tenant)
+    const found = await findInstance(session, name, flags.tenant)
     const { connectWithValkeyCli } = await import('./instance-connect.ts')
-    await connectWithValkeyCli(session, id, {
+    await connectWithValkeyCli(session, found, {
       program: flags.valkeyCli,
       args: rest,
       preset: flags.preset,

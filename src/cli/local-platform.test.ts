@@ -21,7 +21,10 @@ test('a platform is found by its process and when that began', () => {
   const start_time = processStartTime(process.pid)
   assert.ok(start_time)
   write({ pid: process.pid, start_time, url: 'http://127.0.0.1:1' })
-  assert.deepEqual(findLocalPlatform(home), { pid: process.pid, start_time, url: 'http://127.0.0.1:1' })
+  const url = 'http://127.0.0.1:1'
+  assert.deepEqual(findLocalPlatform(home), { pid: process.pid, start_time, url, cert_pem: null })
+  write({ pid: process.pid, start_time, url, cert_pem: 'PEM' })
+  assert.equal(findLocalPlatform(home)?.cert_pem, 'PEM')
   // The number was handed out again.
   write({ pid: process.pid, start_time: `${start_time}0`, url: 'http://127.0.0.1:1' })
   assert.equal(findLocalPlatform(home), null)

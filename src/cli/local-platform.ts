@@ -4,19 +4,19 @@ import { join } from 'node:path'
 import { CliError, exitCodes } from './exit-code.ts'
 import { processStartTime } from './process-identity.ts'
 
-/** `platform.json`, written by the platform (0600) when it listens. */
-export type PlatformFile = { pid: number; start_time: string; url: string }
+/** `platform.json`, written by the platform (0600) when it listens; with the API's certificate where it has one. */
+export type PlatformFile = { pid: number; start_time: string; url: string; cert_pem: string | null }
 
 /** The file's content, whether its process still runs or not; null where there is none that can be understood. */
 export function readPlatformFile(home: string): PlatformFile | null {
   try {
-    const { pid, start_time, url } = JSON.parse(readFileSync(join(home, 'platform.json'), 'utf8')) as Record<
+    const { pid, start_time, url, cert_pem } = JSON.parse(readFileSync(join(home, 'platform.json'), 'utf8')) as Record<
       string,
       unknown
     >
     if (typeof pid !== 'number' || typeof url !== 'string' || !['string', 'number'].includes(typeof start_time))
       return null
-    return { pid, start_time: String(start_time), url }
+    return { pid, start_time: String(start_time), url, cert_pem: typeof cert_pem === 'string' ? cert_pem : null }
   } catch {
     return null
   }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
-import { type ApiClient, isLoopback, makeApiClient, parseApiUrl } from './api-client.ts'
+import { type ApiClient, type Fetch, makeApiClient, parseApiUrl } from './api-client.ts'
 import type { Context } from './context.ts'
 import { CliError, exitCodes, usageError } from './exit-code.ts'
 import { findLocalPlatform, readKeyFile } from './local-platform.ts'
@@ -23,33 +23,42 @@ export type Session = {
   note: (text: string) => void
 }
 
-/** Connects: to `--api`, or to the platform of this machine. @throws CliError */
-export function openSession(context: Context, flags: ConnectionFlags): Session {
+/** Connects: to `--api`, or to the platform of this machine. @param signal ends its requests @throws CliError */
+export function openSession(context: Context, flags: ConnectionFlags, signal: AbortSignal): Session {
   const json = flags.json ?? false
-  return { context, client: connect(context, flags), json, ...makeOutput(context, json) }
+  return { context, client: connect(context, flags, signal), json, ...makeOutput(context, json) }
 }
 
-function connect(context: Context, flags: ConnectionFlags): ApiClient {
+function connect(context: Context, flags: ConnectionFlags, signal: AbortSignal): ApiClient {
   const { defaults } = context
   const home = flags.home ?? defaults.home
   const api = flags.api ?? defaults.api
   const caFile = flags.caFile ?? defaults.caFile
   const keyFile = flags.keyFile ?? defaults.keyFile
   if (caFile !== undefined) trust(caFile)
-  if (api !== undefined) {
-    const url = parseApiUrl(api)
-    if (keyFile === undefined && !isLoopback(url))
-      throw usageError(`--api ${api} needs the key of that platform`, 'Add --key-file FILE (or set VALKEEP_KEY_FILE)')
-    return makeApiClient(url, readKeyFile(keyFile ?? join(home, 'admin.key')))
-  }
   // Not by its address alone: once the platform is gone, anybody may listen there and would be handed the key.
   const platform = findLocalPlatform(home)
-  if (platform === null)
+  const url = api === undefined ? null : parseApiUrl(api)
+  if (platform !== null && (url === null || url.href === parseApiUrl(platform.url).href)) {
+    const key = readKeyFile(keyFile ?? join(home, 'admin.key'))
+    const options = platform.cert_pem === null ? { signal } : { signal, fetch: localFetch(platform.cert_pem) }
+    return makeApiClient(parseApiUrl(platform.url), key, options)
+  }
+  if (url === null)
     throw new CliError(exitCodes.unreachable, `No platform runs on ${home}`, {
       next: 'Start it with valkeep up, or name another one with --home DIR or --api URL --key-file FILE',
     })
-  return makeApiClient(parseApiUrl(platform.url), readKeyFile(keyFile ?? join(home, 'admin.key')))
+  // Loopback too: the admin key of this data directory is for the platform that runs on it, and for nobody else.
+  if (keyFile === undefined)
+    throw usageError(`--api ${api} needs the key of that platform`, 'Add --key-file FILE (or set VALKEEP_KEY_FILE)')
+  return makeApiClient(url, readKeyFile(keyFile), { signal })
 }
+
+/** The platform of this machine proves itself by the very certificate that it was configured with. */
+const localFetch =
+  (certPem: string): Fetch =>
+  async (url, init) =>
+    (await import('./pinned-fetch.ts')).makePinnedFetch(certPem)(url, init)
 
 /** Trusts a private CA in addition to the public ones, for this process. */
 function trust(caFile: string): void {

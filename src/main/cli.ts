@@ -61,10 +61,18 @@ const local: LocalPlatform = {
 
 const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
-function onSignal(handler: (signal: NodeJS.Signals) => void): () => void {
-  for (const signal of signals) process.on(signal, handler)
+type Handler = (signal: NodeJS.Signals) => void
+/** The newest alone is called: what waits innermost knows best what a signal means to it. */
+const handlers: Handler[] = []
+const callNewest: Handler = (signal) => handlers.at(-1)?.(signal)
+
+function onSignal(handler: Handler): () => void {
+  if (handlers.length === 0) for (const signal of signals) process.on(signal, callNewest)
+  handlers.push(handler)
   return () => {
-    for (const signal of signals) process.off(signal, handler)
+    const at = handlers.lastIndexOf(handler)
+    if (at !== -1) handlers.splice(at, 1)
+    if (handlers.length === 0) for (const signal of signals) process.off(signal, callNewest)
   }
 }
 
@@ -104,3 +112,5 @@ await run(makeApp(settingFlags, version), process.argv.slice(2), context)
 const code = Number(context.process.exitCode ?? exitCodes.ok)
 const usageCodes = [-4, -5]
 process.exitCode = code >= 0 ? code : usageCodes.includes(code) ? exitCodes.usage : exitCodes.failed
+// What was waited for may never come (a pipe that stays open), and nothing waits for it any more.
+if (code === exitCodes.interrupted) process.exit()

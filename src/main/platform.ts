@@ -61,6 +61,7 @@ export async function startPlatform(settings: Settings, io: PlatformIo): Promise
       writePrivateFile(place.adminKey, `${key}\n`),
     )
     undo.unshift(() => platform.stop())
+    const https = certificateOf(settings)
     const api = makeApi({
       store,
       control: platform.control,
@@ -72,15 +73,13 @@ export async function startPlatform(settings: Settings, io: PlatformIo): Promise
       notReady: () => (started ? [] : ['the driver has not started yet']),
       log: io.log,
       version,
-      https: certificateOf(settings),
+      https,
       limits: { ...defaultLimits, requestsPerMinute: settings.rateLimitPerS * 60 },
     })
     undo.unshift(() => api.close())
     const url = await api.listen({ host: settings.host, port: settings.port })
-    writePrivateFile(
-      place.platform,
-      `${JSON.stringify({ pid: process.pid, start_time: processStartTime(process.pid), url })}\n`,
-    )
+    const left = { pid: process.pid, start_time: processStartTime(process.pid), url, cert_pem: https?.cert ?? null }
+    writePrivateFile(place.platform, `${JSON.stringify(left)}\n`)
     undo.unshift(async () => rmSync(place.platform, { force: true }))
     await platform.start()
     started = true

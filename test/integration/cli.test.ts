@@ -288,7 +288,11 @@ test('down stops everything, up brings it back, over TLS where it has a certific
     (await valkeep(['instance', 'connect', 'main', '--ca-file', ca, '--', 'GET', 'greeting'])).stdout,
     'hello\n',
   )
-  await fails(3, /--ca-file FILE/, ['instance', 'list'])
+  assert.equal((await items(['instance', 'list'])).length, 1, 'its own certificate is trusted, without a flag')
+  assert.equal((await items(['instance', 'list', '--api', url])).length, 1)
+  const other = url.replace('127.0.0.1', 'localhost')
+  await fails(2, /needs the key/, ['instance', 'list', '--api', other])
+  await fails(3, /--ca-file FILE/, ['instance', 'list', '--api', other, '--key-file', join(home, 'admin.key')])
   const remote = ['--api', url, '--key-file', join(home, 'admin.key'), '--ca-file', ca]
   assert.equal((await items(['instance', 'list', ...remote])).length, 1)
 })

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { operationFor } from '../../control/access.ts'
+import { instanceFor, operationFor } from '../../control/access.ts'
 import { makeCreateSession } from '../../control/create-session.ts'
 import { idSchema, timestampSchema } from '../../domain/model/common.ts'
 import { createSessionBody, type User } from '../../domain/model/user.ts'
@@ -10,8 +10,8 @@ import { actorOf } from '../authenticate.ts'
 import type { Api, RouteDeps } from '../deps.ts'
 import { idParams, routeSchema } from '../schema.ts'
 
-/** Longer than three attempts take when nothing hangs. */
-const waitMs = 60_000
+/** A user is set in milliseconds where nothing hangs: a person waits no longer to hear what does. */
+const waitMs = 10_000
 
 const sessionView = z
   .object({
@@ -44,9 +44,13 @@ export function sessionRoute(app: Api, deps: RouteDeps, change: Change): void {
     // Not of the socket: that one is kept for further requests, and would gather a listener from each.
     reply.raw.once('close', () => gone.abort())
     await deps.driver.settled(operationId, waitMs, AbortSignal.any([gone.signal, deps.closing]))
-    const operation = await deps.store.read((db) => operationFor(db, actorOf(request), operationId))
+    const { operation, instance } = await deps.store.read(async (db) => {
+      const operation = await operationFor(db, actorOf(request), operationId)
+      return { operation, instance: await instanceFor(db, actorOf(request), operation.instanceId) }
+    })
     if (operation.status === 'succeeded') return
-    const why = operation.cause?.message ?? `the operation is ${operation.status}`
+    const state = `the instance is ${instance.health}${instance.statusMessage ? ` (${instance.statusMessage})` : ''}`
+    const why = operation.cause?.message ?? `the operation is ${operation.status} after ${waitMs / 1000} s; ${state}`
     throw new Problem('unavailable', `The session could not be served: ${why}`, { operationId })
   }
 
