@@ -4,4 +4,4 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 . "$root/scripts/setup.sh"
 setup run
-exec "$root/bin/valkeep" up "$@"
+VALKEEP_COMMAND=${VALKEEP_COMMAND:-./valkeep} exec "$root/bin/valkeep" up "$@"

@@ -1,12 +1,5 @@
 /** How commands are written down: data, with what every command shares added once. */
-import {
-  buildCommand,
-  buildRouteMap,
-  type Command,
-  numberParser,
-  type RouteMap,
-  type TypedCommandParameters,
-} from '@stricli/core'
+import { buildCommand, buildRouteMap, type Command, type RouteMap, type TypedCommandParameters } from '@stricli/core'
 import type { Context } from './context.ts'
 import { CliError, exitCodes } from './exit-code.ts'
 import { type ConnectionFlags, openSession, type Session } from './session.ts'
@@ -23,8 +16,8 @@ export const group = (brief: string, routes: Routes, hidden: Record<string, bool
 
 /** A whole number; text that is none is a usage error. */
 export function integer(text: string): number {
-  const value = numberParser(text)
-  if (!Number.isSafeInteger(value)) throw new SyntaxError(`${text} is not a whole number`)
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isSafeInteger(value)) throw new SyntaxError('not a whole number')
   return value
 }
 
@@ -36,14 +29,21 @@ export const optionalArgument = (placeholder: string, brief: string) => ({
 })
 export const args = <const P extends readonly object[]>(...parameters: P) => ({ kind: 'tuple' as const, parameters })
 
-/** A flag with a text value that may be left out. */
+/** A flag with a text value that may be left out. Stricli's help shows no placeholder: the brief begins with it. */
 export const textFlag = (placeholder: string, brief: string) =>
-  ({ kind: 'parsed', parse: String, optional: true, placeholder, brief }) as const
+  ({ kind: 'parsed', parse: String, optional: true, placeholder, brief: `<${placeholder}> ${brief}` }) as const
 /** A flag that may be given several times. */
 export const textsFlag = (placeholder: string, brief: string) =>
-  ({ kind: 'parsed', parse: String, optional: true, variadic: true, placeholder, brief }) as const
+  ({
+    kind: 'parsed',
+    parse: String,
+    optional: true,
+    variadic: true,
+    placeholder,
+    brief: `<${placeholder}> ${brief}`,
+  }) as const
 export const integerFlag = (placeholder: string, brief: string) =>
-  ({ kind: 'parsed', parse: integer, optional: true, placeholder, brief }) as const
+  ({ kind: 'parsed', parse: integer, optional: true, placeholder, brief: `<${placeholder}> ${brief}` }) as const
 /** Off unless given; there is no `--no-` form. */
 export const switchFlag = (brief: string) => ({ kind: 'boolean', optional: true, withNegated: false, brief }) as const
 
@@ -64,7 +64,7 @@ export const limitFlag = {
   parse: integer,
   default: '50',
   placeholder: 'N',
-  brief: 'How many to show at most',
+  brief: '<N> How many to show at most',
 } as const
 
 export type WaitFlags = ConnectionFlags & { wait: boolean; timeout: number }
@@ -75,7 +75,7 @@ export const waitFlags = {
     parse: integer,
     default: '300',
     placeholder: 'SECONDS',
-    brief: 'How long to wait at most',
+    brief: '<SECONDS> How long to wait at most',
   },
 } as const
 

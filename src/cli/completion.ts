@@ -38,7 +38,7 @@ const shells = Object.keys(scripts) as Shell[]
 
 function parseShell(text: string): Shell {
   const shell = shells.find((name) => name === text)
-  if (shell === undefined) throw new SyntaxError(`${text} is not one of ${shells.join(', ')}`)
+  if (shell === undefined) throw new SyntaxError(`not one of ${shells.join(', ')}`)
   return shell
 }
 

@@ -44,6 +44,8 @@ export type ConnectionDefaults = {
 /** Everything a command gets from the process it runs in. */
 export type Context = {
   readonly process: StricliProcess
+  /** The program as the person called it: `./valkeep`, `valkeep`. */
+  readonly command: string
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream
   readonly stderr: NodeJS.WriteStream

@@ -4,6 +4,7 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync 
 import { statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
+import { asCalled } from './command-name.ts'
 import type { Context, LocalSettings } from './context.ts'
 import * as checks from './doctor-checks.ts'
 import type { FileFacts, Finding } from './doctor-checks.ts'
@@ -148,7 +149,7 @@ export async function doctor(context: Context, flags: { json?: boolean }): Promi
   const failed = findings.filter((finding) => finding.status === 'fail').length
   const text = findings.map(
     ({ check, status, detail, fix }) =>
-      `${marks[status]}  ${check}: ${printable(detail)}\n${fix === null ? '' : `      ${fix}\n`}`,
+      `${marks[status]}  ${check}: ${printable(detail)}\n${fix === null ? '' : `      ${asCalled(fix, context.command)}\n`}`,
   )
   context.stdout.write(
     flags.json ? `${JSON.stringify({ ok: failed === 0, checks: findings }, null, 2)}\n` : text.join(''),

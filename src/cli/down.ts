@@ -37,5 +37,5 @@ export async function down(context: Context, flags: { timeout: number; json?: bo
   await context.local.stopAllServers(flags)
   if (flags.json)
     context.stdout.write(`${JSON.stringify({ home, platform_was_running: platform !== null, stopped: true })}\n`)
-  else context.stderr.write('Everything is stopped. valkeep up brings back what was running.\n')
+  else context.stderr.write(`Everything is stopped. ${context.command} up brings back what was running.\n`)
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ProblemCode, problems } from '../domain/problem.ts'
-import { errorText } from './app.ts'
+import { errorText } from './error-report.ts'
 import { CliError, exitCodeMeaning, exitCodeOf, exitCodeOfStatus, exitCodes, hints, problemError } from './exit-code.ts'
 
 test('every problem of the catalogue has a hint and a fitting exit code', () => {

@@ -135,7 +135,7 @@ const update = apiCommand<UpdateFlags, [string]>({
       optional: true,
       variadic: true,
       placeholder: 'KEY=VALUE',
-      brief: 'A setting; several times for several',
+      brief: '<KEY=VALUE> A setting (see: instance settings); several times for several',
     },
     deletionProtection: { kind: 'boolean', optional: true, brief: 'Refuse to delete it' },
     ...changeFlags,
@@ -322,7 +322,7 @@ const connect = apiCommand<SessionFlags & { valkeyCli: string }, [string, ...str
       parse: String,
       default: 'valkey-cli',
       placeholder: 'FILE',
-      brief: 'The valkey-cli program',
+      brief: '<FILE> The valkey-cli program',
     },
   },
   run: async (session, flags, name, ...rest) => {

@@ -68,7 +68,7 @@ export const operationCommands = group('Asynchronous changes and their steps', {
         parse: integer,
         default: '300',
         placeholder: 'SECONDS',
-        brief: 'How long to wait at most',
+        brief: '<SECONDS> How long to wait at most',
       },
     },
     run: async (session, flags, id) => {

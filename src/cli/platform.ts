@@ -10,7 +10,7 @@ function stricliFlags(settings: readonly SettingFlag[]): Record<string, unknown>
     const brief = `${description} (default: ${defaultText.replaceAll('`', '')})`
     return kind === 'boolean'
       ? { kind: 'boolean', optional: true, hidden, brief }
-      : { kind: 'parsed', parse: String, optional: true, hidden, placeholder, brief }
+      : { kind: 'parsed', parse: String, optional: true, hidden, placeholder, brief: `<${placeholder}> ${brief}` }
   }
   return Object.fromEntries(settings.map((setting) => [setting.name, flag(setting)]))
 }
@@ -54,7 +54,7 @@ export const downCommand = (settings: readonly SettingFlag[]): Command<Context> 
         parse: integer,
         default: '60',
         placeholder: 'SECONDS',
-        brief: 'How long the platform may take to end',
+        brief: '<SECONDS> How long the platform may take to end',
       },
       json: switchFlag('Print JSON'),
     },

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { type ApiClient, type Fetch, makeApiClient, parseApiUrl } from './api-client.ts'
+import { asCalled } from './command-name.ts'
 import type { Context } from './context.ts'
 import { CliError, exitCodes, usageError } from './exit-code.ts'
 import { findLocalPlatform, readKeyFile } from './local-platform.ts'
@@ -78,7 +79,7 @@ function makeOutput(context: Context, json: boolean): Pick<Session, 'show' | 'sh
     stdout.write(json ? `${JSON.stringify(value, null, 2)}\n` : text())
   }
   const note = (text: string) => {
-    stderr.write(`${printable(text)}\n`)
+    stderr.write(`${printable(asCalled(text, context.command))}\n`)
   }
   return {
     show,

@@ -67,10 +67,48 @@ test('a wrong command line ends with 2 and says what is near', () => {
     assert.equal(valkeep(args).status, 2, args.join(' '))
 })
 
-test('without a platform it ends with 3 and says how to start one', () => {
-  const { status, stdout, stderr } = valkeep(['instance', 'list', '--json'])
+test('without a platform it ends with 3 and says how to start one, to people and to programs', () => {
+  const { status, stdout, stderr } = valkeep(['instance', 'list'])
   assert.deepEqual([status, stdout], [3, ''])
   assert.match(stderr, /No platform runs on .*\nNext: .*valkeep up/)
+  const json = valkeep(['instance', 'list', '--json'])
+  assert.deepEqual([json.status, json.stdout], [3, ''])
+  const said = JSON.parse(json.stderr) as Record<string, unknown>
+  assert.deepEqual(Object.keys(said), ['error', 'reasons', 'next', 'exit_code'])
+  assert.match(String(said.error), /^No platform runs on /)
+  assert.equal(said.exit_code, 3)
+})
+
+test('what cannot be read ends with how it is right, flags as they are typed', () => {
+  const wrong = (...args: string[]) => {
+    const { status, stderr } = valkeep(args)
+    assert.equal(status, 2)
+    return stderr
+  }
+  assert.equal(
+    wrong('instance', 'create', 'x', '--memorymb', '3'),
+    'Error: There is no flag --memorymb; did you mean --memory-mb?\n' +
+      '  usage: valkeep instance create <NAME>\nNext: valkeep instance create --help\n',
+  )
+  assert.match(wrong('instance', 'create', 'x', '--memory-mb', 'q'), /^Error: --memory-mb "q": not a whole number$/m)
+  assert.match(wrong('instance', 'create'), /^Error: NAME is missing$/m)
+  assert.match(wrong('tenant', 'crate'), /^Next: valkeep tenant --help$/m)
+  assert.match(wrong('nonsense'), /^Next: valkeep --help$/m)
+  const json = JSON.parse(wrong('instance', 'get', 'x', 'y', '--json')) as Record<string, unknown>
+  assert.deepEqual([json.next, json.exit_code], ['valkeep instance get --help', 2])
+})
+
+test('help and version are commands too', () => {
+  assert.equal(valkeep(['help', 'user', 'create']).stdout, valkeep(['user', 'create', '--help']).stdout)
+  assert.equal(valkeep(['help']).stdout, valkeep(['--help']).stdout)
+  assert.equal(valkeep(['version']).stdout, valkeep(['--version']).stdout)
+})
+
+test('a command is printed as the program was called', () => {
+  const { stderr } = valkeep(['instance', 'list'], { VALKEEP_COMMAND: './valkeep' })
+  assert.match(stderr, /Next: Start it with \.\/valkeep up/)
+  assert.match(valkeep(['down', '--help'], { VALKEEP_COMMAND: './valkeep' }).stdout, /^ {2}\.\/valkeep down$/m)
+  assert.match(valkeep(['instance', 'list'], { VALKEEP_COMMAND: 'a; b' }).stderr, /with valkeep up/)
 })
 
 test('a key is not sent to whoever listens where a platform was', () => {

@@ -1,10 +1,10 @@
 /** Entry of the program `valkeep`; the one place of the CLI that reads argv and the environment. */
 import { readFileSync } from 'node:fs'
 import { homedir, tmpdir, totalmem } from 'node:os'
-import { run } from '@stricli/core'
-import { makeApp } from '../cli/app.ts'
 import type { Context, LocalPlatform } from '../cli/context.ts'
 import { CliError, exitCodes } from '../cli/exit-code.ts'
+import { runProgram } from '../cli/run.ts'
+import { shellQuote } from '../domain/shell-quote.ts'
 import { settingFlags } from './setting-flags.ts'
 import { defaultHome, type Machine, type Settings } from './setting-table.ts'
 import { version } from './version.ts'
@@ -45,11 +45,15 @@ async function loadSettingsOrFail(flags: Readonly<Record<string, unknown>>): Pro
   })
 }
 
+/** Quoted where a shell would not take it as it is. */
+const shellWord = (text: string) => (/^[\w./~+-]+$/.test(text) ? text : shellQuote(text))
+
 const local: LocalPlatform = {
   async run(flags) {
     const settings = await loadSettingsOrFail(flags)
     const { runPlatform } = await import('./platform.ts')
-    await runPlatform(settings, { stdout: process.stdout, stderr: process.stderr })
+    const home = settings.home === defaultHome(env, homedir()) ? '' : `VALKEEP_HOME=${shellWord(settings.home)} `
+    await runPlatform(settings, { stdout: process.stdout, stderr: process.stderr, command: home + command })
   },
   settings: loadSettingsOrFail,
   async stopAllServers(flags) {
@@ -79,9 +83,13 @@ function onSignal(handler: Handler): () => void {
 /** An empty variable counts as not set. */
 const variable = (name: string) => env[name] || undefined
 
+/** How the program was called, from its launcher: a word that a shell takes as it is, else the name it is installed by. */
+const command = /^[\w./~+-]{1,200}$/.test(env['VALKEEP_COMMAND'] ?? '') ? String(env['VALKEEP_COMMAND']) : 'valkeep'
+
 function makeContext(): Context {
   return {
     process: { stdout: process.stdout, stderr: process.stderr, env: {} },
+    command,
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
@@ -106,11 +114,6 @@ for (const stream of [process.stdout, process.stderr])
     if (error.code !== 'EPIPE') throw error
   })
 
-const context = makeContext()
-await run(makeApp(settingFlags, version), process.argv.slice(2), context)
-// Stricli's own codes are negative: what cannot be understood is a usage error, the rest a fault of ours.
-const code = Number(context.process.exitCode ?? exitCodes.ok)
-const usageCodes = [-4, -5]
-process.exitCode = code >= 0 ? code : usageCodes.includes(code) ? exitCodes.usage : exitCodes.failed
+process.exitCode = await runProgram(process.argv.slice(2), makeContext(), { settingFlags, version })
 // What was waited for may never come (a pipe that stays open), and nothing waits for it any more.
-if (code === exitCodes.interrupted) process.exit()
+if (process.exitCode === exitCodes.interrupted) process.exit()

@@ -106,13 +106,19 @@ function certificateOf(settings: Settings): { key: string; cert: string } | null
 }
 
 /** Where the program talks to its user. */
-export type Terminal = { stdout: { write(text: string): unknown }; stderr: { write(text: string): unknown } }
+export type Terminal = {
+  stdout: { write(text: string): unknown }
+  stderr: { write(text: string): unknown }
+  /** How its user calls the program for this data directory: `./valkeep`, `VALKEEP_HOME=/x valkeep`. */
+  command: string
+}
 
 /**
  * `valkeep up`: runs the platform until a signal. The ready line goes to stdout, everything else a person reads before
  * it too; the log goes where the settings say.
  */
-export async function runPlatform(settings: Settings, { stdout, stderr }: Terminal): Promise<void> {
+export async function runPlatform(settings: Settings, terminal: Terminal): Promise<void> {
+  const { stdout, stderr, command } = terminal
   makePrivateDir(settings.home)
   const log = makeLog(settings)
   const ending = untilSignal()
@@ -121,7 +127,7 @@ export async function runPlatform(settings: Settings, { stdout, stderr }: Termin
   log.info({ url, home: settings.home, version }, 'the platform listens')
   try {
     if (!settings.first && platform.first) await rememberShown(platform)
-    else await showFirst(settings, running, stdout)
+    else await showFirst(settings, running, terminal)
   } catch (error) {
     log.error({ err: error }, 'the first instance is not there yet')
     stderr.write(`The first instance is not there yet: ${error instanceof Error ? error.message : String(error)}\n`)
@@ -129,7 +135,8 @@ export async function runPlatform(settings: Settings, { stdout, stderr }: Termin
   stdout.write(`ready ${url}\n`)
   const signal = await ending
   // A person at the terminal; SIGTERM is another program, `valkeep down` among them.
-  if (signal !== 'SIGTERM') stderr.write('\nThe platform ends, the instances run on. To stop them too: valkeep down\n')
+  if (signal !== 'SIGTERM')
+    stderr.write(`\nThe platform ends, the instances run on. To stop them too: ${command} down\n`)
   await running.close()
   log.info({ signal }, 'the platform ended')
 }
@@ -140,7 +147,7 @@ const untilSignal = (): Promise<NodeJS.Signals> =>
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => resolve(name))
   })
 
-async function showFirst(settings: Settings, running: Running, stdout: Terminal['stdout']): Promise<void> {
+async function showFirst(settings: Settings, running: Running, { stdout, command }: Terminal): Promise<void> {
   if (running.platform.first) stdout.write('First start: making the instance `first` …\n')
   const first = await ensureFirstInstance(running.platform)
   if (!first) return
@@ -157,9 +164,9 @@ async function showFirst(settings: Settings, running: Running, stdout: Terminal[
       `  connect    ${cli} --askpass`,
       '',
       'Three commands to try next, in another terminal:',
-      '  ./valkeep status',
-      '  ./valkeep instance connect first',
-      '  ./valkeep instance create myapp --memory-mb 128 --user app',
+      `  ${command} status`,
+      `  ${command} instance connect first`,
+      `  ${command} instance create myapp --memory-mb 128 --user app`,
       '',
       '',
     ].join('\n'),

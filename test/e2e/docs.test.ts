@@ -48,19 +48,19 @@ async function makeReader() {
   mkdirSync(clone)
   mkdirSync(join(dir, 'client'))
   symlinkSync(join(root, 'node_modules'), join(dir, 'client/node_modules'))
-  writeFileSync(join(clone, 'valkeep'), `#!/bin/sh\nexec '${root}/valkeep' "$@"\n`)
+  writeFileSync(join(clone, 'valkeep'), `#!/bin/sh\nVALKEEP_COMMAND=./valkeep exec '${root}/valkeep' "$@"\n`)
   chmodSync(join(clone, 'valkeep'), 0o755)
   const portMin = 21_000 + Math.floor(Math.random() * 70) * 100
   const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_|VALKEEP_|XDG_DATA)/.test(name))
   const env = {
     ...Object.fromEntries(inherited),
-    VALKEEP_HOME: join(dir, 'data'),
+    XDG_DATA_HOME: join(dir, 'data'),
     VALKEEP_RUNTIME_DIR: mkdtempSync('/tmp/valkeep-docs-'),
     VALKEEP_PORT: String(await freePort()),
     VALKEEP_PORT_MIN: String(portMin),
     VALKEEP_PORT_MAX: String(portMin + 99),
   }
-  return { dir, clone, env }
+  return { dir, clone, home: join(dir, 'data/valkeep'), env }
 }
 type Reader = Awaited<ReturnType<typeof makeReader>>
 
@@ -90,7 +90,7 @@ async function runInShell({ clone, env }: Reader, shown: readonly Shown[]): Prom
 }
 
 function assertShown(reader: Reader, { command, output }: Shown, printed: readonly string[]): void {
-  const seen = printed.map((line) => line.replaceAll(String(reader.env.VALKEEP_HOME), shownHome))
+  const seen = printed.map((line) => line.replaceAll(reader.home, shownHome))
   assert.ok(
     matches(output, seen),
     `$ ${command}\nshown:\n${output.map(stable).join('\n')}\nprinted:\n${seen.map(stable).join('\n')}`,
