@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fillUri, parseAssignment } from './instance.ts'
+import { CliError, exitCodes } from './exit-code.ts'
+import { parseAssignment } from './instance.ts'
+import { fillUri } from './instance-access.ts'
 import { valkeyCliArgs } from './instance-connect.ts'
+import { settingRows, withSettingHints } from './instance-settings.ts'
 import { tally } from './status.ts'
 
 test('settings are read as JSON where they are JSON', () => {
@@ -44,4 +47,17 @@ test('valkey-cli gets a server name only where it is a name', () => {
 test('a tally counts', () => {
   assert.deepEqual(tally(['a', 'b', 'b']), { b: 2, a: 1 })
   assert.deepEqual(tally([]), {})
+})
+
+test('settings are listed, all or by a word, and an unknown one gets what was meant', () => {
+  assert.match(settingRows([]).text, /^appendfsync +everysec, always +"everysec" +live +When writes/m)
+  assert.match(settingRows([]).text, /^io_threads +1 to 16 +1 +restart /m)
+  assert.deepEqual(
+    settingRows(['maxmemory-policy']).items.map((row) => row.name),
+    ['maxmemory_policy'],
+  )
+  const error = new CliError(exitCodes.failed, 'no', { next: 'before', status: 422 })
+  assert.match(String(withSettingHints(error, ['maxmemory-policy']).next), /^Did you mean maxmemory_policy\? /)
+  assert.equal(withSettingHints(error, ['xyzzyxyzzy']).next, 'All of them: valkeep instance settings')
+  assert.equal(withSettingHints(error, ['hz']), error)
 })

@@ -17,12 +17,13 @@ import {
   waitFlags,
 } from './command.ts'
 import { CliError, exitCodes, usageError } from './exit-code.ts'
+import { connect, connection, session, settingsCommand, url } from './instance-access.ts'
 import { finish } from './operation-report.ts'
 import { confirmed, readPassword } from './password.ts'
-import { currentTenantId, findInstance, instancesPath, shardId, tenantId } from './resolve.ts'
+import { currentTenantId, findInstance, instancesPath, ofTenant, shardId, tenantId } from './resolve.ts'
 import type { Session } from './session.ts'
 import { age } from './text.ts'
-import type { ConnectionView, InstanceView } from './views.ts'
+import type { InstanceView } from './views.ts'
 
 const instance = argument('INSTANCE', 'Name or id')
 type Change = TenantFlags & WaitFlags
@@ -102,10 +103,7 @@ const create = apiCommand<CreateFlags, [string]>({
       title: `Creating instance ${name}`,
       reread: reread(session, answer.body.id),
     })
-    if (!session.json)
-      session.note(
-        `Next: valkeep instance connect ${name}${flags.tenant === undefined ? '' : ` --tenant ${flags.tenant}`}`,
-      )
+    if (!session.json) session.note(`Next: valkeep instance connect ${name}${ofTenant(flags.tenant)}`)
   },
 })
 
@@ -121,11 +119,23 @@ export function parseAssignment(text: string): [string, unknown] {
   }
 }
 
+/** Names that there are not get the ones that were probably meant. */
+async function explainSettings(error: unknown, given: readonly [string, unknown][]): Promise<never> {
+  if (!(error instanceof CliError) || error.status !== 422 || given.length === 0) throw error
+  const { withSettingHints } = await import('./instance-settings.ts')
+  throw withSettingHints(
+    error,
+    given.map(([name]) => name),
+  )
+}
+
 type UpdateFlags = Change & { memoryMb?: number; set?: [string, unknown][]; deletionProtection?: boolean }
 
 const update = apiCommand<UpdateFlags, [string]>({
   brief: 'Change memory, settings or deletion protection',
-  description: 'For example: valkeep instance update myapp --memory-mb 256 --set maxmemory_policy=allkeys-lfu',
+  description:
+    'For example: valkeep instance update myapp --memory-mb 256 --set maxmemory_policy=allkeys-lfu\n' +
+    'What may be set: valkeep instance settings',
   positional: args(instance),
   flags: {
     memoryMb: integerFlag('MIB', "Valkey's maxmemory in MiB; changes live"),
@@ -149,7 +159,8 @@ const update = apiCommand<UpdateFlags, [string]>({
     if (Object.values(body).every((value) => value === undefined))
       throw usageError('Nothing to change', 'Add --memory-mb, --set KEY=VALUE or --deletion-protection')
     const { id } = await findInstance(session, name, flags.tenant)
-    const answer = await session.client.send<InstanceView>('PATCH', path`/valkey-instances/${id}`, body)
+    const sent = session.client.send<InstanceView>('PATCH', path`/valkey-instances/${id}`, body)
+    const answer = await sent.catch((error) => explainSettings(error, flags.set ?? []))
     await finish(session, flags, { answer, title: `Updating instance ${name}`, reread: reread(session, id) })
   },
 })
@@ -239,104 +250,6 @@ const reassign = apiCommand<TenantFlags & { to?: string; detach?: boolean }, [st
   },
 })
 
-/** Fills the template; what is not known stays as a placeholder. */
-export const fillUri = (template: string, username: string | undefined, password: string | undefined): string =>
-  template
-    .replaceAll('{username}', (whole) => (username === undefined ? whole : encodeURIComponent(username)))
-    .replaceAll('{password}', (whole) => (password === undefined ? whole : encodeURIComponent(password)))
-
-const url = apiCommand<TenantFlags & { user?: string; passwordStdin?: boolean }, [string]>({
-  brief: 'Print the URL that clients connect to',
-  description: 'The password stays a placeholder unless you type or pipe it in with --password-stdin.',
-  positional: args(instance),
-  flags: {
-    user: textFlag('USERNAME', 'The user to connect as (default: left as a placeholder)'),
-    passwordStdin: switchFlag('Read the password to put in from standard input'),
-    tenant: tenantFlag,
-  },
-  run: async (session, flags, name) => {
-    const { id } = await findInstance(session, name, flags.tenant)
-    const connection = await session.client.get<ConnectionView>(path`/valkey-instances/${id}/connection`)
-    const password = await readPassword(session.context, { passwordStdin: flags.passwordStdin ?? false })
-    const filled = fillUri(connection.uri_template, flags.user, password)
-    session.show({ url: filled }, () => `${filled}\n`)
-  },
-})
-
-const connection = apiCommand<TenantFlags & { snippet?: string; ca?: boolean }, [string]>({
-  brief: 'Show how to connect: address, CA, snippets',
-  positional: args(instance),
-  flags: {
-    snippet: textFlag('LANGUAGE', 'Print only that snippet: valkey-cli, node, python, go'),
-    ca: switchFlag('Print only the CA bundle (PEM): save it as ca.pem'),
-    tenant: tenantFlag,
-  },
-  run: async (session, flags, name) => {
-    const { id } = await findInstance(session, name, flags.tenant)
-    const { snippets, ...rest } = await session.client.get<ConnectionView>(path`/valkey-instances/${id}/connection`)
-    if (flags.ca) return session.show({ ca_pem: rest.ca_pem }, () => rest.ca_pem)
-    if (flags.snippet === undefined)
-      return session.show({ ...rest, snippets }, () => `${rest.uri_template}\n\n${snippets['valkey-cli']}`)
-    const snippet = Object.entries(snippets).find(([language]) => language === flags.snippet)?.[1]
-    if (snippet === undefined)
-      throw usageError(`There is no snippet for ${flags.snippet}`, `One of: ${Object.keys(snippets).join(', ')}`)
-    session.show({ snippet }, () => snippet)
-  },
-})
-
-type SessionFlags = TenantFlags & { preset?: string; ttl?: number }
-const sessionFlags = {
-  preset: textFlag('PRESET', `What the session may do: ${presetNames.join(', ')} (default: read-only)`),
-  ttl: integerFlag('SECONDS', 'How long it lasts at most (default: 3600)'),
-  tenant: tenantFlag,
-}
-
-const session = apiCommand<SessionFlags, [string]>({
-  brief: 'Create a short-lived user for a person, shown once',
-  description: 'It is gone when its time is up, or with: valkeep user delete USER_ID',
-  positional: args(instance),
-  flags: sessionFlags,
-  run: async (session, flags, name) => {
-    const found = await findInstance(session, name, flags.tenant)
-    const { makeSession } = await import('./instance-connect.ts')
-    session.showDetails(await makeSession<object>(session, found, { preset: flags.preset, ttl_s: flags.ttl }))
-    session.note('The password is shown this once and kept nowhere.')
-  },
-})
-
-const connect = apiCommand<SessionFlags & { valkeyCli: string }, [string, ...string[]]>({
-  brief: 'Open valkey-cli on an instance, as a user of its own',
-  description:
-    'The user is made for this session and is gone when it ends. What follows -- goes to valkey-cli:\n' +
-    'valkeep instance connect myapp -- GET greeting',
-  usage: ['[FLAGS] <INSTANCE> [-- ARGUMENT...]'],
-  positional: {
-    kind: 'array',
-    parameter: argument('INSTANCE', 'Name or id; what follows goes to valkey-cli'),
-    minimum: 1,
-  },
-  flags: {
-    ...sessionFlags,
-    valkeyCli: {
-      kind: 'parsed',
-      parse: String,
-      default: 'valkey-cli',
-      placeholder: 'FILE',
-      brief: '<FILE> The valkey-cli program',
-    },
-  },
-  run: async (session, flags, name, ...rest) => {
-    const found = await findInstance(session, name, flags.tenant)
-    const { connectWithValkeyCli } = await import('./instance-connect.ts')
-    await connectWithValkeyCli(session, found, {
-      program: flags.valkeyCli,
-      args: rest,
-      preset: flags.preset,
-      ttlS: flags.ttl,
-    })
-  },
-})
-
 export const instanceCommands = group('Valkey instances', {
   list,
   get: apiCommand<TenantFlags, [string]>({
@@ -352,6 +265,7 @@ export const instanceCommands = group('Valkey instances', {
   retry,
   delete: remove,
   reassign,
+  settings: settingsCommand,
   connection,
   url,
   connect,

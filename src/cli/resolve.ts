@@ -55,6 +55,9 @@ export async function tenantId(session: Session, nameOrId: string): Promise<stri
   }
 }
 
+/** What a command that is proposed has to carry to mean the same tenant. */
+export const ofTenant = (flag: string | undefined): string => (flag === undefined ? '' : ` --tenant ${flag}`)
+
 /** The tenant that a command means: --tenant, VALKEEP_TENANT, or `default`. */
 export const currentTenantId = (session: Session, flag: string | undefined): Promise<string> =>
   tenantId(session, flag ?? session.context.defaults.tenant ?? 'default')

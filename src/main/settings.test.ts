@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Machine, settingTable } from './setting-table.ts'
-import { loadSettings, nearestName } from './settings.ts'
+import { loadSettings } from './settings.ts'
 
 const machine = (env: Record<string, string> = {}): Machine => ({
   homeDir: '/home/ada',
@@ -131,9 +131,4 @@ test('names in the table are unique and speak of one thing', () => {
     if (setting.key !== null) assert.equal(setting.key, kebab.replaceAll('-', '_'))
     if (name !== 'valkeyServer') assert.equal(setting.env, `VALKEEP_${kebab.replaceAll('-', '_').toUpperCase()}`)
   }
-})
-
-test('the nearest name is near', () => {
-  assert.equal(nearestName('prot', ['port', 'host']), 'port')
-  assert.equal(nearestName('zzzzzzzz', ['port', 'host']), undefined)
 })
