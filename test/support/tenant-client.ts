@@ -8,7 +8,14 @@ export type Login = { username: string; password: string }
 export type Endpoint = { host: string; port: number; ca: string }
 
 export async function endpointOf(platform: Pick<KillablePlatform, 'ok'>, instanceId: string): Promise<Endpoint> {
-  const { host, port, ca_pem: ca } = await platform.ok<{ host: string; port: number; ca_pem: string }>('GET', `/valkey-instances/${instanceId}/connection`)
+  const {
+    host,
+    port,
+    ca_pem: ca,
+  } = await platform.ok<{ host: string; port: number; ca_pem: string }>(
+    'GET',
+    `/valkey-instances/${instanceId}/connection`,
+  )
   return { host, port, ca }
 }
 
