@@ -48,8 +48,8 @@ test('a problem says what happened, why, and what to type next', () => {
   assert.equal(
     errorText(error),
     'Error: The request does not fit the schema: Two fields are wrong\n' +
-      '  /name: must start with a-z\n' +
-      '  body: no body\n' +
+      '  NAME: must start with a-z\n' +
+      '  the request: no body\n' +
       `Next: ${hints.invalid}`,
   )
 })

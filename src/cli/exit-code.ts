@@ -1,4 +1,5 @@
 import type { ProblemCode } from '../domain/problem.ts'
+import { type FieldProblem, fieldLine } from './problem-words.ts'
 
 /** What a script may rely on; documented in docs/reference/cli.md. */
 export const exitCodes = {
@@ -43,10 +44,12 @@ export class CliError extends Error {
   readonly next: string | null
   /** HTTP status, where the platform refused. */
   readonly status: number | null
+  /** Code of the problem that the platform answered with. */
+  readonly code: string | null
   constructor(
     exitCode: ExitCode,
     message: string,
-    extra: { reasons?: readonly string[]; next?: string | null; status?: number | null } = {},
+    extra: { reasons?: readonly string[]; next?: string | null; status?: number | null; code?: string | null } = {},
   ) {
     super(message)
     this.name = 'CliError'
@@ -54,6 +57,7 @@ export class CliError extends Error {
     this.reasons = extra.reasons ?? []
     this.next = extra.next ?? null
     this.status = extra.status ?? null
+    this.code = extra.code ?? null
   }
 }
 
@@ -95,20 +99,22 @@ export type ProblemBody = {
   detail?: string
   code?: string
   remedy?: string
-  errors?: { pointer?: string; detail?: string }[]
+  errors?: FieldProblem[]
   request_id?: string
 }
 
 /** What happened, why, and what to type next, from a problem answer. */
 export function problemError(status: number, body: ProblemBody): CliError {
   const { title = `The platform answered ${status}`, detail, errors = [] } = body
-  const reasons = errors.map((e) => `${e.pointer || 'body'}: ${e.detail ?? 'is wrong'}`)
+  const reasons = errors.map(fieldLine)
+  // The detail of a wrong field is that field's line again.
+  const repeats = errors.some((e) => detail === `${e.pointer || 'the body'}: ${e.detail}` || detail === e.detail)
   if (status >= 500 && body.request_id) reasons.push(`request id: ${body.request_id}`)
   const hint = body.code !== undefined && Object.hasOwn(hints, body.code) ? hints[body.code as ProblemCode] : undefined
-  // The detail of a single wrong field is that field's line again.
-  const says = detail !== undefined && detail !== title && !reasons.includes(detail)
+  const says = detail !== undefined && detail !== title && !repeats
   const message = says ? `${title}: ${detail}` : title
-  return new CliError(exitCodeOfStatus(status), message, { reasons, next: hint ?? body.remedy ?? null, status })
+  const next = hint ?? body.remedy ?? null
+  return new CliError(exitCodeOfStatus(status), message, { reasons, next, status, code: body.code ?? null })
 }
 
 /** Exit code of whatever a command threw. */

@@ -6,6 +6,7 @@ import { isIP } from 'node:net'
 import { path } from './api-client.ts'
 import type { Context } from './context.ts'
 import { CliError, exitCodes } from './exit-code.ts'
+import { withNext } from './next-step.ts'
 import type { Session } from './session.ts'
 import type { ConnectionView } from './views.ts'
 
@@ -46,20 +47,17 @@ export async function makeSession<T extends object>(
 ): Promise<T> {
   const sessions = path`/valkey-instances/${instance.id}/sessions`
   const options = { timeoutMs: sessionTimeoutMs, ...(signal === undefined ? {} : { signal }) }
-  try {
-    return (await client.send<T>('POST', sessions, body, options)).body
-  } catch (error) {
+  const get = `valkeep instance get ${instance.name}`
+  const look = `Its health and what is done about it: ${get}, valkeep operation list --instance ${instance.name}`
+  const sent = client.send<T>('POST', sessions, body, options).catch((error) => {
     if (!(error instanceof CliError)) throw error
-    const { message, reasons, status } = error
-    const get = `valkeep instance get ${instance.name}`
+    const { message, reasons, status, code } = error
+    const stopped = code === 'wrong-state' && /\bstopped\b/.test(message)
     const next =
-      status === 503 || error.exitCode === exitCodes.timeout
-        ? `Its health and what is done about it: ${get}, valkeep operation list --instance ${instance.name}`
-        : status === 409 && /\bstopped\b/.test(message)
-          ? `valkeep instance start ${instance.name}`
-          : error.next
-    throw new CliError(error.exitCode, message, { reasons, next, status })
-  }
+      error.exitCode === exitCodes.timeout ? look : stopped ? `valkeep instance start ${instance.name}` : error.next
+    throw new CliError(error.exitCode, message, { reasons, next, status, code: stopped ? null : code })
+  })
+  return (await withNext(sent, { unavailable: look, 'wrong-state': get })).body
 }
 
 /**

@@ -33,5 +33,10 @@ export function withSettingHints(error: CliError, given: readonly string[]): Cli
   if (unknown.length === 0) return error
   const meant = unknown.flatMap((name) => nearestSetting(name) ?? [])
   const known = `${meant.length === 0 ? '' : `Did you mean ${meant.join(', ')}? `}All of them: valkeep instance settings`
-  return new CliError(error.exitCode, error.message, { reasons: error.reasons, next: known, status: error.status })
+  return new CliError(error.exitCode, error.message, {
+    reasons: error.reasons,
+    next: known,
+    status: error.status,
+    code: error.code,
+  })
 }

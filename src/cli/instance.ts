@@ -18,6 +18,7 @@ import {
 } from './command.ts'
 import { CliError, exitCodes, usageError } from './exit-code.ts'
 import { connect, connection, session, settingsCommand, url } from './instance-access.ts'
+import { withNext } from './next-step.ts'
 import { finish } from './operation-report.ts'
 import { confirmed, readPassword } from './password.ts'
 import { currentTenantId, findInstance, instancesPath, ofTenant, shardId, tenantId } from './resolve.ts'
@@ -97,7 +98,11 @@ const create = apiCommand<CreateFlags, [string]>({
     const privileges = flags.privileges?.length ? flags.privileges : ['read-write']
     const users = usernames.map((username) => ({ username, password, privileges, key_pattern: flags.keyPattern }))
     const body = { name, max_memory_mb: flags.memoryMb, shard_id: shard, users: users.length > 0 ? users : undefined }
-    const answer = await session.client.send<InstanceView>('POST', path`/tenants/${tenant}/valkey-instances`, body)
+    const sent = session.client.send<InstanceView>('POST', path`/tenants/${tenant}/valkey-instances`, body)
+    const answer = await withNext(sent, {
+      'name-taken': `Choose another name; what there is: valkeep instance list${ofTenant(flags.tenant)}`,
+      'limit-reached': `The tenant's limits: valkeep tenant get ${flags.tenant ?? session.context.defaults.tenant ?? 'default'}`,
+    })
     await finish(session, flags, {
       answer,
       title: `Creating instance ${name}`,
@@ -182,7 +187,9 @@ async function act(
   body?: object,
 ): Promise<void> {
   const { id } = await findInstance(session, name, flags.tenant)
-  const answer = await session.client.send<InstanceView>('POST', `${path`/valkey-instances/${id}`}/${verb}`, body)
+  const sent = session.client.send<InstanceView>('POST', `${path`/valkey-instances/${id}`}/${verb}`, body)
+  const look = `valkeep instance get ${name}${ofTenant(flags.tenant)}, valkeep operation list --instance ${id}`
+  const answer = await withNext(sent, { 'wrong-state': `Look at its status: ${look}` })
   await finish(session, flags, { answer, title: `${title} instance ${name}`, reread: rereadIfThere(session, id) })
 }
 
@@ -226,7 +233,9 @@ const remove = apiCommand<Change & { yes?: boolean }, [string]>({
     const { id, name: fullName } = await findInstance(session, name, flags.tenant)
     if (!flags.yes && !(await confirmed(session.context, `Delete instance ${fullName} and all its data?`, fullName)))
       throw new CliError(exitCodes.interrupted, 'Nothing was deleted')
-    const answer = await session.client.send<InstanceView>('DELETE', path`/valkey-instances/${id}`)
+    const sent = session.client.send<InstanceView>('DELETE', path`/valkey-instances/${id}`)
+    const unprotect = `valkeep instance update ${name}${ofTenant(flags.tenant)} --no-deletion-protection`
+    const answer = await withNext(sent, { protected: `Take the protection off first: ${unprotect}` })
     await finish(session, flags, { answer, title: `Deleting instance ${fullName}`, reread: null })
   },
 })

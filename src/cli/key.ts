@@ -11,6 +11,7 @@ import {
   textsFlag,
 } from './command.ts'
 import { usageError } from './exit-code.ts'
+import { withNext } from './next-step.ts'
 import { apiKeyId, tenantId } from './resolve.ts'
 import type { ConnectionFlags } from './session.ts'
 import { age } from './text.ts'
@@ -57,7 +58,9 @@ export const keyCommands = group('API keys', {
       if (!flags.scope?.length) throw usageError('A key needs a scope', `Add --scope, one of ${scopes.join(', ')}`)
       const tenant = flags.tenant === undefined ? undefined : await tenantId(session, flags.tenant)
       const body = { name, scopes: flags.scope, tenant_id: tenant, expires_at: flags.expiresAt }
-      session.showDetails((await session.client.send<ApiKeyView & { key?: string }>('POST', '/api-keys', body)).body)
+      const sent = session.client.send<ApiKeyView & { key?: string }>('POST', '/api-keys', body)
+      const taken = 'Choose another name; what there is: valkeep key list'
+      session.showDetails((await withNext(sent, { 'name-taken': taken })).body)
       session.note('The key is shown this once. Keep it in a file of mode 0600 and use it with --key-file.')
     },
   }),
@@ -66,7 +69,8 @@ export const keyCommands = group('API keys', {
     positional: args(key),
     run: async (session, _, name) => {
       const id = await apiKeyId(session, name)
-      await session.client.send('DELETE', path`/api-keys/${id}`)
+      const other = 'Make another admin key first, and delete this one with it: valkeep key create NAME --scope admin'
+      await withNext(session.client.send('DELETE', path`/api-keys/${id}`), { 'wrong-state': other })
       session.show({ id, deleted: true }, () => '')
       session.note(`API key ${name} is deleted.`)
     },

@@ -11,6 +11,7 @@ import {
   tenantFlag,
   textFlag,
 } from './command.ts'
+import { withNext } from './next-step.ts'
 import { assertSucceeded, follow, hasEnded, stepLine } from './operation-report.ts'
 import { findInstance } from './resolve.ts'
 import type { ConnectionFlags, Session } from './session.ts'
@@ -19,7 +20,10 @@ import type { OperationView } from './views.ts'
 
 const operation = argument('OPERATION', 'Id, such as op_…')
 
-const read = (session: Session, id: string) => session.client.get<OperationView>(path`/operations/${id}`)
+const unknown = { 'not-found': 'What there is: valkeep operation list' }
+
+const read = (session: Session, id: string) =>
+  withNext(session.client.get<OperationView>(path`/operations/${id}`), unknown)
 
 export const operationCommands = group('Asynchronous changes and their steps', {
   list: apiCommand<TenantFlags & ListFlags & { instance?: string; status?: string }>({
@@ -81,7 +85,9 @@ export const operationCommands = group('Asynchronous changes and their steps', {
     brief: 'Cancel an operation where that is still possible',
     positional: args(operation),
     run: async (session, _, id) => {
-      session.showDetails((await session.client.send<OperationView>('POST', path`/operations/${id}/cancel`)).body)
+      const sent = session.client.send<OperationView>('POST', path`/operations/${id}/cancel`)
+      const next = { ...unknown, 'wrong-state': `Look at it: valkeep operation get ${id}` }
+      session.showDetails((await withNext(sent, next)).body)
     },
   }),
 })

@@ -50,6 +50,7 @@ export async function tenantId(session: Session, nameOrId: string): Promise<stri
     throw new CliError(error.exitCode, error.message, {
       reasons: error.reasons,
       status: error.status,
+      code: error.code,
       next: 'With a key that is not an admin’s, name the tenant by its id: --tenant ten_… (or VALKEEP_TENANT)',
     })
   }

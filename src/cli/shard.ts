@@ -1,6 +1,7 @@
 import { path } from './api-client.ts'
 import { apiCommand, args, argument, group, type ListFlags, limitFlag, textsFlag } from './command.ts'
 import { usageError } from './exit-code.ts'
+import { withNext } from './next-step.ts'
 import { nodeId, shardId } from './resolve.ts'
 import type { ConnectionFlags } from './session.ts'
 import { age } from './text.ts'
@@ -41,7 +42,9 @@ export const shardCommands = group('Groups of nodes that instances are placed on
         throw usageError('A shard needs a node', 'Add --node NAME; what there is: valkeep node list')
       const ids: string[] = []
       for (const node of nodes) ids.push(await nodeId(session, node))
-      session.showDetails((await session.client.send<ShardView>('POST', '/shards', { name, node_ids: ids })).body)
+      const sent = session.client.send<ShardView>('POST', '/shards', { name, node_ids: ids })
+      const taken = 'Choose another name; what there is: valkeep shard list'
+      session.showDetails((await withNext(sent, { 'name-taken': taken })).body)
     },
   }),
   delete: apiCommand<ConnectionFlags, [string]>({
@@ -49,7 +52,8 @@ export const shardCommands = group('Groups of nodes that instances are placed on
     positional: args(shard),
     run: async (session, _, name) => {
       const id = await shardId(session, name)
-      await session.client.send('DELETE', path`/shards/${id}`)
+      const held = 'See what is on it: valkeep instance list --all-tenants --json'
+      await withNext(session.client.send('DELETE', path`/shards/${id}`), { 'not-empty': held })
       session.show({ id, deleted: true }, () => '')
       session.note(`Shard ${name} is deleted.`)
     },

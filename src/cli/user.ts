@@ -17,9 +17,10 @@ import {
   waitFlags,
 } from './command.ts'
 import { usageError } from './exit-code.ts'
+import { withNext } from './next-step.ts'
 import { finish } from './operation-report.ts'
 import { type PasswordFlags, readPassword } from './password.ts'
-import { findInstance, findUser } from './resolve.ts'
+import { findInstance, findUser, ofTenant } from './resolve.ts'
 import type { Session } from './session.ts'
 import { details } from './text.ts'
 import type { EffectiveView, UserView } from './views.ts'
@@ -63,7 +64,12 @@ const create = apiCommand<Change, [string, string]>({
       key_pattern: flags.keyPattern,
       channel_pattern: flags.channelPattern,
     }
-    const answer = await session.client.send<UserView>('POST', path`/valkey-instances/${of.id}/users`, body)
+    const sent = session.client.send<UserView>('POST', path`/valkey-instances/${of.id}/users`, body)
+    const users = `valkeep user list ${instanceName}${ofTenant(flags.tenant)}`
+    const answer = await withNext(sent, {
+      'name-taken': `Choose another name; what there is: ${users}`,
+      'limit-reached': `What there is: ${users}`,
+    })
     await finish(session, flags, {
       answer,
       title: `Creating user ${username} of ${of.name}`,
@@ -149,7 +155,8 @@ export const userCommands = group('Users of an instance (ACL)', {
     flags: { ...waitFlags, tenant: tenantFlag },
     run: async (session, flags, first, username) => {
       const { id, username: name } = await findUser(session, first, username, flags.tenant)
-      const answer = await session.client.send<UserView>('POST', path`/valkey-users/${id}/retry`)
+      const sent = session.client.send<UserView>('POST', path`/valkey-users/${id}/retry`)
+      const answer = await withNext(sent, { 'wrong-state': `Look at its status: valkeep user get ${id}` })
       const after = () => reread(session, id)().catch(() => ({ id }))
       await finish(session, flags, { answer, title: `Retrying user ${name}`, reread: after })
     },

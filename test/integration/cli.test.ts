@@ -76,13 +76,13 @@ test('an instance is changed, stopped, started and protected', async () => {
   ])
   assert.deepEqual([updated.max_memory_mb, updated.settings.maxclients], [20, 100])
   await fails(2, /Nothing to change/, ['instance', 'update', 'main'])
-  await fails(1, /settings\/nonsense/, ['instance', 'update', 'main', '--set', 'nonsense=1'])
+  await fails(1, /--set nonsense/, ['instance', 'update', 'main', '--set', 'nonsense=1'])
   await fails(1, /Did you mean maxmemory_policy\?/, ['instance', 'update', 'main', '--set', 'maxmemory-policy=x'])
   await fails(6, /not failed|only/i, ['instance', 'retry', 'main'])
   assert.equal((await json(['instance', 'stop', 'main'])).health, 'stopped')
   assert.equal((await json(['instance', 'start', 'main'])).health, 'healthy')
   await json(['instance', 'update', 'main', '--deletion-protection'])
-  await fails(6, /--no-deletion-protection/, ['instance', 'delete', 'main'])
+  await fails(6, /instance update main --no-deletion-protection$/m, ['instance', 'delete', 'main'])
   assert.equal((await json(['instance', 'update', 'main', '--no-deletion-protection'])).deletion_protection, false)
 })
 
@@ -93,7 +93,9 @@ test('users come, change and go', async () => {
     { input },
   )
   assert.deepEqual([made.username, made.status, made.password], ['ann', 'active', undefined])
-  await fails(1, /password: .*12 characters/, ['user', 'update', 'main', 'ann', '--password-stdin'], { input: 'short' })
+  await fails(1, /--password-stdin: .*12 characters/, ['user', 'update', 'main', 'ann', '--password-stdin'], {
+    input: 'short',
+  })
   const updated = await json([
     'user',
     'update',
@@ -129,7 +131,12 @@ test('without waiting the operation is named, and can be waited for', async () =
   assert.match(id, /^op_[0-9a-f]{32}$/)
   assert.equal((await json(['operation', 'wait', id])).status, 'succeeded')
   assert.equal((await json(['operation', 'get', id])).kind, 'user-create')
-  await fails(6, /cancel/i, ['operation', 'cancel', id])
+  await fails(6, /cancel[\s\S]*operation get op_/i, ['operation', 'cancel', id])
+  await fails(5, /Next: .*valkeep operation list$/m, ['operation', 'get', `op_${'0'.repeat(32)}`])
+  await fails(6, /Next: .*valkeep user list main$/m, ['user', 'create', 'main', 'later'])
+  await fails(1, /--privileges: there is no such command; there are the presets read-only/, [
+    ...['user', 'update', 'main', 'later', '--privileges', 'reader'],
+  ])
   const kinds = (await items(['operation', 'list', '--instance', 'main', '--status', 'succeeded'])).map(
     (row) => row.kind,
   )
@@ -139,7 +146,12 @@ test('without waiting the operation is named, and can be waited for', async () =
 
 test('tenants, shards, nodes and keys', async () => {
   assert.equal((await json(['tenant', 'create', 'acme', '--max-instances', '0'])).max_instances, 0)
-  await fails(6, /tenant get/, ['instance', 'create', 'x', '--tenant', 'acme'])
+  await fails(6, /tenant get acme$/m, ['instance', 'create', 'x', '--tenant', 'acme'])
+  const limits = ['--max-instances', 'none', '--max-total-memory-mb', '64']
+  const changed = await json(['tenant', 'update', 'acme', ...limits])
+  assert.deepEqual([changed.max_instances, changed.max_total_memory_mb], [null, 64])
+  await fails(2, /Nothing to change/, ['tenant', 'update', 'acme'])
+  await fails(1, /--max-instances: must be at least 0/, ['tenant', 'update', 'acme', '--max-instances=-1'])
   assert.equal((await json(['instance', 'reassign', 'main', '--detach'])).tenant_id, null)
   const [detached] = await items(['instance', 'list', '--all-tenants'])
   assert.equal((await json(['instance', 'reassign', String(detached?.id), '--to', 'default'])).name, 'main')
@@ -153,7 +165,7 @@ test('tenants, shards, nodes and keys', async () => {
     assert.deepEqual(Object.keys(await json([noun, 'delete', name])), ['id', 'deleted'])
     await fails(5, new RegExp(`There is no ${noun}`), [noun, 'get', name])
   }
-  await fails(6, /Not empty/, ['tenant', 'delete', 'default'])
+  await fails(6, /Not empty[\s\S]*instance list --tenant default$/m, ['tenant', 'delete', 'default'])
 })
 
 test('keys open what their scopes and tenant allow', async () => {
@@ -165,6 +177,8 @@ test('keys open what their scopes and tenant allow', async () => {
   // A tenant's key may not list tenants; its own instances have names all the same.
   assert.equal((await json(['instance', 'get', 'main', '--key-file', keyFile])).tenant_id, tenant.id)
   assert.equal((await items(['instance', 'list', '--key-file', keyFile, '--tenant', String(tenant.id)])).length, 1)
+  const [admin] = (await items(['key', 'list'])).filter((row) => row.name !== 'reader')
+  await fails(6, /Make another admin key first/, ['key', 'delete', String(admin?.id)])
   await fails(4, /key create/, ['instance', 'stop', 'main', '--key-file', keyFile])
   await fails(4, /by its id/, ['instance', 'create', 'x', '--key-file', keyFile])
   await json(['key', 'delete', 'reader'])
