@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -117,6 +117,18 @@ test('a key is not sent to whoever listens where a platform was', () => {
     JSON.stringify({ pid: process.pid, start_time: '1', url: 'http://127.0.0.1:9' }),
   )
   assert.match(valkeep(['status']).stderr, /No platform runs/)
+})
+
+test('down says where there is nothing to stop', () => {
+  const nowhere = join(home, 'nowhere')
+  const { status, stdout, stderr } = valkeep(['down', '--home', nowhere])
+  assert.deepEqual([status, stdout], [0, ''])
+  assert.equal(stderr, `There is no data directory ${nowhere}: nothing to stop\n`)
+  assert.equal(
+    (JSON.parse(valkeep(['down', '--home', nowhere, '--json']).stdout) as { stopped: boolean }).stopped,
+    false,
+  )
+  assert.equal(existsSync(nowhere), false)
 })
 
 test('wrong settings are all named, and nothing starts', () => {

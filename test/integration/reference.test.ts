@@ -1,3 +1,4 @@
+/** In a process of its own: zod names the schemas of the description by what the process has made of them before. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
