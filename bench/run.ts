@@ -15,11 +15,26 @@ import { type Bench, type Line, table } from './support/report.ts'
 
 const benches: Bench[] = [create, createParallel, acl, list, live, restart, cli]
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })
+const known = benches.map(({ name, about }) => `  ${name.padEnd(16)}${about}`).join('\n')
+const options = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
+
+function commandLine() {
+  try {
+    return parseArgs({ allowPositionals: true, options })
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\nNext: npm run bench -- --help\n`)
+    return process.exit(2)
+  }
+}
+
+const { values, positionals } = commandLine()
+if (values.help) {
+  process.stdout.write(`npm run bench [NAME …] [-- --json]; all of them where none is named:\n${known}\n`)
+  process.exit(0)
+}
 const unknown = positionals.filter((name) => !benches.some((bench) => bench.name === name))
 if (unknown.length > 0) {
-  const known = benches.map(({ name, about }) => `  ${name.padEnd(16)}${about}`)
-  process.stderr.write(`there is no bench ${unknown.join(', ')}; there are\n${known.join('\n')}\n`)
+  process.stderr.write(`there is no bench ${unknown.join(', ')}; there are\n${known}\n`)
   process.exit(2)
 }
 

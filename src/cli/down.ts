@@ -1,9 +1,11 @@
 /** `valkeep down`: ends the platform, then every server. */
+import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Context } from './context.ts'
 import { CliError, exitCodes } from './exit-code.ts'
 import { findLocalPlatform, type PlatformFile } from './local-platform.ts'
 import { processStartTime } from './process-identity.ts'
+import { printable } from './text.ts'
 
 /** Asks the platform to end and waits for it. Never by force: it may be writing. @throws CliError */
 async function endPlatform({ pid, start_time }: PlatformFile, timeoutS: number): Promise<void> {
@@ -28,6 +30,12 @@ async function endPlatform({ pid, start_time }: PlatformFile, timeoutS: number):
 /** Safe to repeat: killed anywhere, the next run goes on. @throws CliError */
 export async function down(context: Context, flags: { timeout: number; json?: boolean }): Promise<void> {
   const { home } = await context.local.settings(flags)
+  if (!existsSync(home)) {
+    const json = { home, platform_was_running: false, stopped: false }
+    if (flags.json) context.stdout.write(`${JSON.stringify(json)}\n`)
+    else context.stderr.write(`There is no data directory ${printable(home)}: nothing to stop\n`)
+    return
+  }
   const platform = findLocalPlatform(home)
   if (platform !== null) {
     context.stderr.write(`Stopping the platform (process ${platform.pid})\n`)

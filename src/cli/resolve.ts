@@ -8,6 +8,8 @@ const idPattern = (prefix: string) => new RegExp(`^${prefix}_[0-9a-f]{32}$`)
 /** Names hold no underscore and an id has one: what looks like an id is one, wrong ones too. */
 const isId = (text: string, prefix: string) => idPattern(prefix).test(text)
 
+export const isUserId = (text: string): boolean => isId(text, 'usr')
+
 async function byName<T extends { id: string }>(
   client: ApiClient,
   path: string,

@@ -20,9 +20,8 @@ import { usageError } from './exit-code.ts'
 import { withNext } from './next-step.ts'
 import { finish } from './operation-report.ts'
 import { type PasswordFlags, readPassword } from './password.ts'
-import { findInstance, findUser, ofTenant } from './resolve.ts'
+import { findInstance, findUser, isUserId, ofTenant } from './resolve.ts'
 import type { Session } from './session.ts'
-import { details } from './text.ts'
 import type { EffectiveView, UserView } from './views.ts'
 
 const instance = argument('INSTANCE', 'Name or id')
@@ -161,18 +160,25 @@ export const userCommands = group('Users of an instance (ACL)', {
       await finish(session, flags, { answer, title: `Retrying user ${name}`, reread: after })
     },
   }),
-  effective: apiCommand<TenantFlags, [string, string?]>({
+  effective: apiCommand<TenantFlags, [string, ...string[]]>({
     brief: 'Explain what a user can do, as its server proves it',
-    positional: user,
+    description: 'For example: valkeep user effective myapp worker CLIENT SETNAME',
+    usage: ['[FLAGS] <INSTANCE> <USERNAME> [COMMAND]', '[FLAGS] <USER_ID> [COMMAND]'],
+    positional: {
+      kind: 'array',
+      parameter: argument('ARGUMENT', 'The user, as INSTANCE USERNAME or by its id; then a command to ask about'),
+      minimum: 1,
+    },
     flags: { tenant: tenantFlag },
-    run: async (session, flags, first, username) => {
+    run: async (session, flags, first, ...rest) => {
+      const [username, words] = isUserId(first) ? [undefined, rest] : [rest[0], rest.slice(1)]
       const { id } = await findUser(session, first, username, flags.tenant)
       const effective = await session.client.get<EffectiveView>(path`/valkey-users/${id}/effective`)
-      // With its reason each denied command is a line: --json has them.
-      const denied = effective.denied.map((each) => each.command)
-      session.show(effective, () =>
-        details({ ...effective, allowed: effective.allowed.join(', '), denied: denied.join(', ') }),
-      )
+      const { effectiveText, verdictsOn, verdictsText } = await import('./user-effective.ts')
+      if (words.length === 0)
+        return session.show(effective, () => effectiveText(effective, session.context.stdout.columns ?? 100))
+      const verdicts = verdictsOn(effective, words)
+      session.show({ items: verdicts, has_more: false }, () => verdictsText(verdicts))
     },
   }),
 })

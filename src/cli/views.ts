@@ -19,4 +19,9 @@ export type ShardView = z.infer<typeof shardView>
 export type TenantView = z.infer<typeof tenantView>
 export type UserView = z.infer<typeof userView>
 /** Answer of GET /valkey-users/{id}/effective, as far as it is looked at here. */
-export type EffectiveView = { allowed: string[]; denied: { command: string; reason: string }[] }
+export type EffectiveView = {
+  allowed: string[]
+  denied: { command: string; reason: string }[]
+  families: object[]
+  notes: string[]
+}

@@ -119,7 +119,11 @@ test('users come, change and go', async () => {
     'ann',
   ])
   assert.ok(effective.allowed.includes('MGET') && effective.denied.some((each) => each.command === 'GET'))
-  assert.match((await valkeep(['user', 'effective', 'main', 'ann'])).stdout, /^denied .*\bGET\b/m)
+  assert.match((await valkeep(['user', 'effective', 'main', 'ann'])).stdout, /^denied [\s\S]*^ {4}.*\bGET\b/m)
+  const [verdict] = await items(['user', 'effective', 'main', 'ann', 'get'])
+  assert.deepEqual([verdict?.command, verdict?.allowed], ['GET', false])
+  assert.match((await valkeep(['user', 'effective', String(made.id), 'mget'])).stdout, /^MGET +yes/m)
+  await fails(5, /no command "NONSENSE"/, ['user', 'effective', 'main', 'ann', 'nonsense'])
   await fails(6, /not failed|only/i, ['user', 'retry', 'main', 'ann'])
   await fails(2, /Which user/, ['user', 'get', 'main'])
   await json(['user', 'delete', 'main', 'ann'])

@@ -33,7 +33,7 @@ const changing: [RegExp, string][] = [
   [/\b[A-Za-z0-9]{32}\b/g, 'PASSWORD'],
   [/(http:\/\/127\.0\.0\.1:)\d+/g, '$1PORT'],
   [/\b\d{5}\b(?! of)/g, 'NUMBER'],
-  [/^(pid|process_id:?|Stopping the platform \(process) \d+/g, '$1 NUMBER'],
+  [/^(pid|process_id:?|Stopping the platform \(process)\s+\d+/g, '$1 NUMBER'],
   [/of \d+ MB/g, 'of CAPACITY MB'],
   // It ends after the command that it is the end of.
   [/(session-end +)(pending|running)/, '$1succeeded'],
