@@ -30,14 +30,16 @@ function cliReference(): string {
 
 ${made}
 \`valkeep COMMAND --help\` says the same. Names and ids are accepted wherever one of them is wanted.
-With \`--json\` a command writes one JSON document to standard output; everything else goes to standard error.
+With \`--json\` a command writes one JSON document to standard output; everything else goes to standard error, where an error is
+one line of JSON: \`error\`, \`reasons\`, \`next\`, \`exit_code\`.
 
 ## Exit codes
 
 ${tableOf(['code', 'meaning'], codes)}
 ## Which platform
 
-The platform of this machine is found by its data directory (\`--home\`, \`VALKEEP_HOME\`). Another one is named by
+The platform of this machine is found by its data directory (\`--home\`, \`VALKEEP_HOME\`); its \`admin.key\` goes to nobody else, and
+its own certificate is trusted where it has one. Another one is named by
 \`--api URL\` (\`VALKEEP_API\`; https unless it is loopback), with the file of its key, \`--key-file FILE\` (\`VALKEEP_KEY_FILE\`), and,
 where its certificate is of a private CA, \`--ca-file FILE\` (\`VALKEEP_CA_FILE\`). \`VALKEEP_TENANT\` is the tenant where \`--tenant\` is left out.
 

@@ -91,7 +91,7 @@ type ApiCommand<F extends ConnectionFlags, A extends readonly unknown[]> = {
 }
 
 /** Whatever a command waits for, a signal ends it at once; those that have something to tidy up listen themselves. */
-async function untilSignal(context: Context, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
+export async function untilSignal(context: Context, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const abort = new AbortController()
   let release = () => {}
   const interrupted = new Promise<never>((_, reject) => {

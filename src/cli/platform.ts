@@ -1,5 +1,5 @@
 import { buildCommand, type Command } from '@stricli/core'
-import { integer, switchFlag } from './command.ts'
+import { integer, switchFlag, untilSignal } from './command.ts'
 import type { Context, SettingFlag } from './context.ts'
 
 type Flags = Readonly<Record<string, unknown>>
@@ -63,7 +63,10 @@ export const downCommand = (settings: readonly SettingFlag[]): Command<Context> 
       fullDescription:
         'Stop the platform, where it runs, and every instance; they save first.\n\nThe next valkeep up brings back what was running.',
     },
-    async (context, flags) => (await import('./down.ts')).down(context, flags as { timeout: number; json?: boolean }),
+    async (context, flags) => {
+      const { down } = await import('./down.ts')
+      await untilSignal(context, () => down(context, flags as { timeout: number; json?: boolean }))
+    },
   )
 
 export const doctorCommand = (settings: readonly SettingFlag[]): Command<Context> =>

@@ -4,7 +4,7 @@ import { homedir, tmpdir, totalmem } from 'node:os'
 import type { Context, LocalPlatform } from '../cli/context.ts'
 import { CliError, exitCodes } from '../cli/exit-code.ts'
 import { runProgram } from '../cli/run.ts'
-import { shellQuote } from '../domain/shell-quote.ts'
+import { commandFor, commandName } from './command.ts'
 import { settingFlags } from './setting-flags.ts'
 import { defaultHome, type Machine, type Settings } from './setting-table.ts'
 import { version } from './version.ts'
@@ -45,15 +45,12 @@ async function loadSettingsOrFail(flags: Readonly<Record<string, unknown>>): Pro
   })
 }
 
-/** Quoted where a shell would not take it as it is. */
-const shellWord = (text: string) => (/^[\w./~+-]+$/.test(text) ? text : shellQuote(text))
-
 const local: LocalPlatform = {
   async run(flags) {
     const settings = await loadSettingsOrFail(flags)
     const { runPlatform } = await import('./platform.ts')
-    const home = settings.home === defaultHome(env, homedir()) ? '' : `VALKEEP_HOME=${shellWord(settings.home)} `
-    await runPlatform(settings, { stdout: process.stdout, stderr: process.stderr, command: home + command })
+    const own = commandFor(command, settings.home, defaultHome(env, homedir()))
+    await runPlatform(settings, { stdout: process.stdout, stderr: process.stderr, command: own })
   },
   settings: loadSettingsOrFail,
   async stopAllServers(flags) {
@@ -83,8 +80,7 @@ function onSignal(handler: Handler): () => void {
 /** An empty variable counts as not set. */
 const variable = (name: string) => env[name] || undefined
 
-/** How the program was called, from its launcher: a word that a shell takes as it is, else the name it is installed by. */
-const command = /^[\w./~+-]{1,200}$/.test(env['VALKEEP_COMMAND'] ?? '') ? String(env['VALKEEP_COMMAND']) : 'valkeep'
+const command = commandName(env['VALKEEP_COMMAND'])
 
 function makeContext(): Context {
   return {
