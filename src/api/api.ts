@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto'
-import fastify, { type FastifyHttpOptions, type FastifyInstance } from 'fastify'
+import fastify, { type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify'
 import { serializerCompiler } from 'fastify-type-provider-zod'
 import { makeMutate } from '../control/mutate.ts'
 import { countInstances, countOperations } from '../store/counts.ts'
@@ -32,7 +32,7 @@ function makeServer(deps: ApiDeps): FastifyInstance {
   const options: FastifyHttpOptions<never> = {
     loggerInstance: deps.log as never,
     // Its lines hold the URL as it came; ours are in installHooks.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimitBytes,
     genReqId: newRequestId,
     requestTimeout: requestTimeoutMs,
