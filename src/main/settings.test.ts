@@ -5,7 +5,7 @@ import { loadSettings } from './settings.ts'
 
 const machine = (env: Record<string, string> = {}): Machine => ({
   homeDir: '/home/ada',
-  cwd: '/work',
+  cwd: '/srv',
   uid: 1000,
   memoryMb: 1000,
   env,
@@ -57,7 +57,7 @@ test('a flag wins over the environment, that over the file, that over the defaul
 })
 
 test('paths are taken from where they are written', () => {
-  assert.equal(ok({ home: 'here' }).home, '/work/here')
+  assert.equal(ok({ home: 'here' }).home, '/srv/here')
   assert.equal(ok({ home: '~/there' }).home, '/home/ada/there')
   const settings = ok({ config: '/etc/valkeep/config.yaml' }, {}, () => 'kek_file: keys/vault.key\nlog_file: stderr\n')
   assert.equal(settings.kekFile, '/etc/valkeep/keys/vault.key')
