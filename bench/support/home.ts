@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { assertNothingLeft } from '../../test/support/left-behind.ts'
 import { type Caller, makeCaller } from '../../test/support/http.ts'
-import { freePort } from '../../test/support/managed-valkey.ts'
+import { freePort } from '../../test/support/free-port.ts'
 
 const program = fileURLToPath(new URL('../../bin/valkeep', import.meta.url))
 

@@ -5,15 +5,8 @@
 import type { Kysely } from 'kysely'
 import { StoreUnusable } from './errors.ts'
 import type { Connection } from './group-commit.ts'
+import type { Migration } from './migration.ts'
 import { core } from './migrations/0001-core.ts'
-
-export type Migration = {
-  /** 1, 2, 3 … without a gap. */
-  version: number
-  name: string
-  /** Only through Kysely's schema builder, or SQL that SQLite and PostgreSQL both read. */
-  up(db: Kysely<unknown>): Promise<void>
-}
 
 /** In order. A migration that was released is never changed: the next one mends it. */
 export const migrations: readonly Migration[] = [core]

@@ -12,7 +12,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -20,6 +19,7 @@ import { test } from 'node:test'
 import { consoleBlocks, matches, type Shown, stable } from '../support/doc-blocks.ts'
 import { assertNothingLeft } from '../support/left-behind.ts'
 import { requirePart } from '../support/parts.ts'
+import { freePort } from '../support/free-port.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const documents = [
@@ -31,15 +31,6 @@ const documents = [
 const textOf = (path: string) => readFileSync(join(root, path), 'utf8')
 /** The home of the reader in the documents. */
 const shownHome = '/home/ada/.local/share/valkeep'
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const address = server.address()
-  await new Promise((done) => server.close(done))
-  assert.ok(typeof address === 'object' && address !== null)
-  return address.port
-}
 
 /** A reader's directory beside which lies one of an application, and an environment that knows of no other platform. */
 async function makeReader() {

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
@@ -11,6 +10,7 @@ import { type Connection, connectionInfo } from '../../src/domain/connection.ts'
 import { createAuthority, makeIssuer } from '../../src/vault/authority.ts'
 import { randomPassword, sha256Hex } from '../../src/vault/random.ts'
 import { requirePart, valkeyBinaries } from '../support/parts.ts'
+import { freePort } from '../support/free-port.ts'
 
 const host = '127.0.0.1'
 const serverName = 'srv-1.valkeep.internal'
@@ -96,15 +96,6 @@ async function startServer(certificate: { certPem: string; keyPem: string }): Pr
     })
   })
   return child
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, host)
-  await once(listener, 'listening')
-  const { port } = listener.address() as AddressInfo
-  listener.close()
-  await once(listener, 'close')
-  return port
 }
 
 async function execute(

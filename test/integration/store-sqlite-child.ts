@@ -1,6 +1,7 @@
 /** A process of its own on a store, for tests that kill it: `MODE PATH`. Says what it has done on stdout, line by line. */
 import { writeSync } from 'node:fs'
-import { type Migration, migrations } from '../../src/store/migrate.ts'
+import { migrations } from '../../src/store/migrate.ts'
+import type { Migration } from '../../src/store/migration.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { insertTenant, listTenants } from '../../src/store/tenants.ts'
 import { tenant } from './store-rows.ts'

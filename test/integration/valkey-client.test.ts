@@ -14,7 +14,8 @@ import {
   ValkeyUnreachable,
   ValkeyUntrusted,
 } from '../../src/valkey/errors.ts'
-import { ADMIN, freePort, type ManagedValkey, startManagedValkey } from '../support/managed-valkey.ts'
+import { freePort } from '../support/free-port.ts'
+import { ADMIN, type ManagedValkey, startManagedValkey } from '../support/managed-valkey.ts'
 import { valkeyBinaries } from '../support/parts.ts'
 
 const SECRET = 'kanarienvogel-77'

@@ -2,26 +2,18 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { assertNothingLeft } from './left-behind.ts'
+import { freePort } from './free-port.ts'
 
 export type Row = Record<string, unknown>
 export type Result = { status: number | null; stdout: string; stderr: string }
 type Options = { input?: string; env?: Record<string, string> }
 
 const entry = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 /** A process's exit code and what it prints from now on. */
 export async function finished(child: ChildProcess): Promise<Result> {

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +11,7 @@ import { makeVault } from '../../src/vault/vault.ts'
 import { type CallOptions, type HttpAnswer, makeCaller } from './http.ts'
 import { assertNothingLeft, processesIn } from './left-behind.ts'
 import { until } from './until.ts'
+import { freePort } from './free-port.ts'
 
 type Row = Record<string, unknown>
 type Ended = { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
@@ -55,15 +55,6 @@ const entry = join(root, 'src/main/cli.ts')
 const patienceMs = 20_000
 const portsEach = 40
 let made = 0
-
-/** A port that nothing listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 /** Ports that somebody listens on here. */
 function listeningPorts(): Set<number> {

@@ -6,7 +6,6 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createHash, X509Certificate } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Directive } from '../../src/domain/conf/directive.ts'
@@ -14,6 +13,7 @@ import { managedConf } from '../../src/domain/conf/managed.ts'
 import { renderConf } from '../../src/domain/conf/render.ts'
 import type { InstanceSettings } from '../../src/domain/conf/settings.ts'
 import { type ServerLayout, serverLayout } from '../../src/domain/server-plan.ts'
+import { freePort } from './free-port.ts'
 
 export const ADMIN = { username: 'admin', password: 'correct horse battery' }
 
@@ -125,17 +125,6 @@ function makeCertificates(layout: ServerLayout): void {
     ...['-subj', '/CN=valkey', '-keyout', layout.key, '-out', layout.cert, '-CA', layout.ca, '-CAkey', caKey],
     ...['-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-addext', 'basicConstraints=critical,CA:FALSE'],
   )
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }
 
 function hardOpenFiles(): number {

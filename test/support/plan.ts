@@ -9,7 +9,7 @@ import type { ServerHandle } from '../../src/domain/plan/spec.ts'
 import type { ReadSecret } from '../../src/domain/ports/secrets.ts'
 import type { Engine, ServerLayout, ServerPlan } from '../../src/domain/server-plan.ts'
 import { createAuthority, makeIssuer } from '../../src/vault/authority.ts'
-import { freePort } from './managed-valkey.ts'
+import { freePort } from './free-port.ts'
 
 export const adminPassword = 'correct-horse-battery-staple'
 export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')

@@ -1,7 +1,6 @@
 /** The whole platform in this process: embedded store, local driver, real valkey-servers, real HTTP; in a directory of its own. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
@@ -10,6 +9,7 @@ import { loadSettings } from '../../src/main/settings.ts'
 import type { Settings } from '../../src/main/setting-table.ts'
 import { type CallOptions, type HttpAnswer, makeCaller } from './http.ts'
 import { assertNothingLeft } from './left-behind.ts'
+import { freePort } from './free-port.ts'
 
 export type TestPlatform = {
   running: Running
@@ -21,16 +21,6 @@ export type TestPlatform = {
   done(answer: { headers: Headers; text: string }): Promise<void>
   /** Deletes every instance, ends the platform, and fails where anything of it is left. */
   close(): Promise<void>
-}
-
-/** A port that nothing listens on, low enough for a range of `size` to begin there. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  assert.ok(typeof address === 'object' && address !== null)
-  return address.port
 }
 
 function settingsOf(home: string, flags: Record<string, unknown>): Settings {
