@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CliError, exitCodes, type ProblemBody, problemError, usageError } from './exit-code.ts'
 
-type Query = Record<string, string | number | undefined>
+export type Query = Record<string, string | number | undefined>
 
 /** An answer's body, and the operation that a 202 began. */
 export type Answer<T> = { body: T; operationId: string | null }

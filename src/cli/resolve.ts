@@ -1,5 +1,5 @@
 /** Names or ids are accepted wherever one is wanted: a name is looked up in the list it is unique in. */
-import { type ApiClient, path } from './api-client.ts'
+import { type ApiClient, path, type Query } from './api-client.ts'
 import { CliError, exitCodes } from './exit-code.ts'
 import type { Session } from './session.ts'
 import type { InstanceView, UserView } from './views.ts'
@@ -17,8 +17,9 @@ async function byName<T extends { id: string }>(
   isIt: (row: T) => boolean,
   name: string,
   next: string,
+  query: Query = {},
 ): Promise<T> {
-  const { items } = await client.list<T>(path, {}, Number.POSITIVE_INFINITY)
+  const { items } = await client.list<T>(path, query, Number.POSITIVE_INFINITY)
   const [row, second] = items.filter(isIt)
   if (second !== undefined)
     throw new CliError(exitCodes.usage, `There are several of the name ${JSON.stringify(name)}`, {
@@ -89,7 +90,9 @@ export async function findInstance(
   if (isId(nameOrId, 'ins')) return client.get<InstanceView>(path`/valkey-instances/${nameOrId}`)
   const list = await instancesPath(session, tenant)
   const next = `What there is: valkeep instance list${tenant === undefined ? ' (another tenant: --tenant NAME)' : ` --tenant ${tenant}`}`
-  return byName<InstanceView>(client, list, 'instance', (row) => row.name === nameOrId, nameOrId, next)
+  // A tenant's own list looks the name up; what can be no name is not asked for.
+  const query = list.startsWith('/tenants/') && /^[a-z][a-z0-9-]{0,62}$/.test(nameOrId) ? { name: nameOrId } : {}
+  return byName<InstanceView>(client, list, 'instance', (row) => row.name === nameOrId, nameOrId, next, query)
 }
 
 /** A user from its id alone, or from its instance and username. */

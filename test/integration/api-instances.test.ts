@@ -299,3 +299,18 @@ test('/connection tells a client all it needs and no secret', async (t) => {
   assert.match(String(answer.body['ca_pem']), /^-----BEGIN CERTIFICATE-----/)
   assert.deepEqual(Object.keys(answer.body['snippets'] as object), ['valkey-cli', 'node', 'python', 'go'])
 })
+
+test('a name is looked up in its tenant without reading the list', async (t) => {
+  const api = await startTestApi()
+  t.after(() => api.close())
+  const path = `/tenants/${api.tenantId}/valkey-instances`
+  for (const name of ['a', 'b']) assert.equal((await api.call('POST', path, { body: { name } })).status, 202)
+  type Names = { items: { name: string }[]; next_cursor: string | null; has_more: boolean }
+  const named = async (name: string) => (await api.call<Names>('GET', `${path}?name=${name}`)).body
+  assert.deepEqual(
+    (await named('b')).items.map((item) => item.name),
+    ['b'],
+  )
+  assert.deepEqual(await named('c'), { items: [], next_cursor: null, has_more: false })
+  assert.equal((await api.call('GET', `${path}?name=A_B`)).status, 422)
+})

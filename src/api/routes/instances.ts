@@ -8,7 +8,7 @@ import { makeStartInstance, makeStopInstance } from '../../control/power-instanc
 import { makeReassignTenant } from '../../control/reassign-tenant.ts'
 import { makeRetryInstance } from '../../control/retry.ts'
 import { connectionInfo, connectionSchema } from '../../domain/connection.ts'
-import { idSchema } from '../../domain/model/common.ts'
+import { idSchema, slugSchema } from '../../domain/model/common.ts'
 import {
   createInstanceBody,
   instanceView,
@@ -17,7 +17,7 @@ import {
   retryInstanceBody,
 } from '../../domain/model/instance.ts'
 import { Problem } from '../../domain/problem.ts'
-import { listInstances } from '../../store/instances.ts'
+import { findInstanceByName, listInstances } from '../../store/instances.ts'
 import { findNode } from '../../store/nodes.ts'
 import { serversOfInstances } from '../../store/servers.ts'
 import { type Change, sendOne, sendPage } from '../answer.ts'
@@ -49,18 +49,26 @@ function reads(app: Api, deps: RouteDeps): void {
         tag,
         summary: 'List the instances of a tenant',
         params: ofTenant,
-        query: z.strictObject(pageQuery),
+        query: z.strictObject({
+          ...pageQuery,
+          name: slugSchema.optional().meta({ description: 'Only the one of this name' }),
+        }),
         answers: { 200: listOf(instanceView) },
       }),
     },
     async (request, reply) => {
       const { tenantID } = request.params
+      const { name } = request.query
       await deps.store.read((db) => tenantFor(db, actorOf(request), tenantID))
       return sendPage(
         deps,
         reply,
         request.query,
-        (db, page) => listInstances(db, { tenantId: tenantID }, page),
+        async (db, page) => {
+          if (name === undefined) return listInstances(db, { tenantId: tenantID }, page)
+          const found = await findInstanceByName(db, tenantID, name)
+          return { items: found ? [found] : [], nextCursor: null, hasMore: false }
+        },
         presentInstance,
       )
     },
