@@ -9,7 +9,7 @@ import type { Issuer } from '../vault/authority.ts'
 const dayMs = 86_400_000
 
 export type IssuedFor = {
-  server: Server
+  serverId: string
   secretId: string
   sealed: Sealed
   certificate: { pem: string; fingerprint: string; notAfter: string }
@@ -27,33 +27,36 @@ export type CertificateDeps = {
 /** The DNS name that a server's clients may verify wherever its address moves. */
 export const serverName = (instanceId: string) => `${instanceId.replace('_', '-')}.valkeep.internal`
 
+const addressOf = (server: Server, nodes: Node[]) => nodes.find((n) => n.id === server.nodeId)?.address ?? '127.0.0.1'
+
+/** Those of the servers that need a new certificate. Issues nothing. */
+export const dueServers = (deps: CertificateDeps, servers: Server[], nodes: Node[]): Server[] =>
+  servers.filter((server) => due(deps, server, addressOf(server, nodes)))
+
 /** New certificates for the servers that need one. */
 export const issueDue = (deps: CertificateDeps, servers: Server[], nodes: Node[]): Promise<IssuedFor[]> =>
   Promise.all(
-    servers
-      .map((server) => ({ server, address: nodes.find((n) => n.id === server.nodeId)?.address ?? '127.0.0.1' }))
-      .filter(({ server, address }) => due(deps, server, address))
-      .map(async ({ server, address }) => {
-        const issuer = await deps.issuer()
-        const issued = await issuer.issue({
-          subject: [{ type: 'CN', value: server.id }],
-          dnsNames: [serverName(server.instanceId), 'localhost'],
-          ipAddresses: [...new Set([address, '127.0.0.1', '::1'])],
-          now: deps.now(),
-          days: deps.days,
-        })
-        const secretId = deps.newId('secret')
-        return {
-          server,
-          secretId,
-          sealed: deps.vault.seal(issued.keyPem, secretId),
-          certificate: {
-            pem: issued.certPem,
-            fingerprint: issued.fingerprint,
-            notAfter: issued.notAfter.toISOString(),
-          },
-        }
-      }),
+    dueServers(deps, servers, nodes).map(async (server) => {
+      const issuer = await deps.issuer()
+      const issued = await issuer.issue({
+        subject: [{ type: 'CN', value: server.id }],
+        dnsNames: [serverName(server.instanceId), 'localhost'],
+        ipAddresses: [...new Set([addressOf(server, nodes), '127.0.0.1', '::1'])],
+        now: deps.now(),
+        days: deps.days,
+      })
+      const secretId = deps.newId('secret')
+      return {
+        serverId: server.id,
+        secretId,
+        sealed: deps.vault.seal(issued.keyPem, secretId),
+        certificate: {
+          pem: issued.certPem,
+          fingerprint: issued.fingerprint,
+          notAfter: issued.notAfter.toISOString(),
+        },
+      }
+    }),
   )
 
 function due(deps: CertificateDeps, server: Server, address: string): boolean {

@@ -29,8 +29,8 @@ export async function beginRun(tx: Tx, loaded: Loaded, certificates: IssuedFor[]
   for (const user of loaded.users) users.push(await beginUser(tx, loaded, user, now))
   const servers: Server[] = []
   for (const server of loaded.servers) {
-    const issued = certificates.find((each) => each.server.id === server.id)
-    servers.push(issued ? await storeCertificate(tx, issued, now) : server)
+    const issued = certificates.find((each) => each.serverId === server.id)
+    servers.push(issued ? await storeCertificate(tx, server, issued, now) : server)
   }
   return { ...loaded, instance: await beginInstance(tx, loaded, now), open, users, servers }
 }
@@ -60,8 +60,8 @@ function workingStatus({ instance, doomed }: Loaded): Status {
 }
 
 /** A renewal replaces certificate and key in one write; the old key's secret goes with it. */
-async function storeCertificate(tx: Tx, issued: IssuedFor, now: string): Promise<Server> {
-  const { server, secretId, sealed } = issued
+async function storeCertificate(tx: Tx, server: Server, issued: IssuedFor, now: string): Promise<Server> {
+  const { secretId, sealed } = issued
   await insertSecrets(tx, [{ id: secretId, ...sealed, createdAt: now }])
   const certificate: Certificate = { ...issued.certificate, keySecretId: secretId }
   if (server.certificate) await deleteSecrets(tx, [server.certificate.keySecretId])

@@ -66,18 +66,21 @@ export function makeRepairs(deps: RepairDeps, look: (instanceId: string) => void
     }
     if (pauses.pausing(id)) return false
     const { next } = seen
-    if (next.state === 'steps' && next.steps.some((step) => step.kind === 'start')) pauses.restarted(id)
-    const reason = pauses.takeReason(id)
-    await insertRepair(deps, loaded, reason ? `${reason}; ${verdict.found}` : verdict.found)
+    await writeDown(loaded, verdict.found, next.state === 'steps' && next.steps.some(({ kind }) => kind === 'start'))
     return true
+  }
+
+  function writeDown(loaded: Loaded, found: string, restarts: boolean): Promise<void> {
+    const { id } = loaded.instance
+    if (restarts) pauses.restarted(id)
+    const reason = pauses.takeReason(id)
+    return insertRepair(deps, loaded, reason ? `${reason}; ${found}` : found)
   }
 
   function noticed(loaded: Loaded, step: Step): void {
     const { instance, open } = loaded
     if (step.kind !== 'start' || !instance.everActive || open.some((operation) => operation.userId === null)) return
-    pauses.restarted(instance.id)
-    const reason = pauses.takeReason(instance.id)
-    insertRepair(deps, loaded, reason ? `${reason}; no process runs` : 'no process runs')
+    writeDown(loaded, 'no process runs', true)
       .then(() => look(instance.id))
       .catch((error: unknown) => deps.log.warn({ err: error }, 'a repair could not be written down'))
   }

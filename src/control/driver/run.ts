@@ -6,7 +6,7 @@ import { healthOf } from '../../domain/plan/health.ts'
 import type { InstanceSpec } from '../../domain/plan/spec.ts'
 import { saveSteps } from '../../store/operations.ts'
 import type { Store, Tx } from '../../store/store.ts'
-import { type CertificateDeps, issueDue } from '../certificates.ts'
+import { type CertificateDeps, dueServers, issueDue } from '../certificates.ts'
 import { instanceSpec, type SpecDeps } from '../spec.ts'
 import { type AttemptDeps, type AttemptResult, attempt, type BeginStep, failureOf, type Look, look } from './attempt.ts'
 import { beginRun } from './begin.ts'
@@ -49,7 +49,7 @@ export async function inspect(deps: RunDeps, loaded: Loaded): Promise<void> {
   const spec = await instanceSpec(deps.spec, loaded)
   const seen = await deps.attempt.slot(() => look(deps.attempt, spec, deps.signal))
   deps.onLook(loaded, seen)
-  const due = await issueDue(deps.certificates, loaded.servers, loaded.nodes)
+  const due = dueServers(deps.certificates, loaded.servers, loaded.nodes)
   if (await deps.repairs.begin(loaded, seen, due.length > 0)) deps.again(id)
 }
 
@@ -71,9 +71,12 @@ async function attempts(deps: RunDeps, loaded: Loaded, steps: StepLog): Promise<
       await insertSteps(tx, loaded, steps.take())
       return end(tx)
     })
+  let rows = loaded
   for (let count = 1; ; count++) {
-    const fresh = await begin(deps, loaded)
+    const fresh = await begin(deps, rows)
     if (!fresh || fresh.open.length === 0) return deps.again(id)
+    // The next attempt goes on from here: a certificate that this one got is not issued again.
+    rows = fresh
     const result = await attemptAt(deps, fresh, (step) => {
       deps.repairs.noticed(fresh, step)
       return steps.begin(step, count)
