@@ -61,3 +61,38 @@ apt_install() {
   printf '%s\n' "$apt_account" >&2
   return 1
 }
+
+# --- packages that are unpacked, not installed ---
+# need_debian PART [HINT]: sets $debian to the mirror and key of the Debian that this machine takes its packages from; ends the part without one.
+need_debian() {
+  command -v apt-get >/dev/null 2>&1 || die "the test part $1 is made of Debian packages and this system has no apt.${2:+ $2}"
+  debian=$(apt_source bookworm)
+  [ -n "$debian" ] || debian=$(apt_source trixie)
+  [ -n "$debian" ] || die "the test part $1 is made of Debian packages and no apt source of this machine serves Debian."
+}
+
+# aside_open UNFINISHED SUITE...: package lists of these suites of $debian for aside_download, in $work. That goes with this script, and so does
+# UNFINISHED, where the part is being built. The machine's own lists, archives and packages stay as they are.
+aside_open() {
+  work=$(mktemp -d)
+  unfinished=$1
+  shift
+  trap 'rm -rf "$work" "$unfinished"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  chmod 755 "$work"
+  rm -rf "$unfinished"
+  mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/sources" "$work/debs" "$unfinished"
+  printf 'Types: deb\n%s\nSuites: %s\nComponents: main\n' "$debian" "$*" >"$work/sources/aside.sources"
+  # Some images empty the machine's archives after every apt, in the middle of another one's install.
+  printf '#clear APT::Update::Post-Invoke;\n#clear DPkg::Post-Invoke;\n' >"$work/apt.conf"
+  aside_apt update
+}
+
+aside_apt() {
+  apt-get -qq -c "$work/apt.conf" -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$work/sources" -o "Dir::State::lists=$work/lists" \
+    -o "Dir::Cache=$work/cache" -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o Acquire::Languages=none -o APT::Sandbox::User=root "$@" >&2
+}
+
+# aside_download PACKAGE/SUITE...: their files, in the working directory. Without a suite apt looks for the version that is installed here.
+aside_download() { aside_apt download "$@"; }

@@ -9,10 +9,7 @@ present() { [ -x "$parts/valkey/8.1/bin/valkey-server" ] && [ -x "$parts/valkey/
 present && exit 0
 
 . "$here/apt.sh"
-command -v apt-get >/dev/null 2>&1 || die "the test part valkey-newer is made of Debian packages and this system has no apt. Put Valkey 8.1 and 9 in $parts/valkey/{8.1,9}/bin."
-source=$(apt_source bookworm)
-[ -n "$source" ] || source=$(apt_source trixie)
-[ -n "$source" ] || die 'the test part valkey-newer is made of Debian packages and no apt source of this machine serves Debian.'
+need_debian valkey-newer "Put Valkey 8.1 and 9 in $parts/valkey/{8.1,9}/bin."
 case $(dpkg --print-architecture) in
   amd64) triplet=x86_64-linux-gnu loader=ld-linux-x86-64.so.2 ;;
   arm64) triplet=aarch64-linux-gnu loader=ld-linux-aarch64.so.1 ;;
@@ -22,28 +19,14 @@ esac
 lock_part valkey-newer
 present && exit 0
 say 'fetching Valkey 8.1 and 9 for the tests (about 20 s)'
-work=$(mktemp -d)
-trap 'rm -rf "$work" "$parts/valkey.new"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-chmod 755 "$work"
-mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/sources" "$work/debs"
-printf 'Types: deb\n%s\nSuites: trixie forky\nComponents: main\n' "$source" >"$work/sources/newer.sources"
-# The host's package lists and archive cache stay as they are.
-printf '#clear APT::Update::Post-Invoke;\n#clear DPkg::Post-Invoke;\n' >"$work/apt.conf"
-newer_apt() {
-  apt-get -qq -c "$work/apt.conf" -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$work/sources" -o "Dir::State::lists=$work/lists" \
-    -o "Dir::Cache=$work/cache" -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o Acquire::Languages=none -o APT::Sandbox::User=root "$@" >&2
-}
-newer_apt update
+aside_open "$parts/valkey.new" trixie forky
 cd "$work/debs"
-newer_apt download valkey-server/trixie valkey-tools/trixie valkey-server/forky valkey-tools/forky libc6/trixie libssl3t64/trixie libjemalloc2/trixie \
+aside_download valkey-server/trixie valkey-tools/trixie valkey-server/forky valkey-tools/forky libc6/trixie libssl3t64/trixie libjemalloc2/trixie \
   liblzf1/trixie libatomic1/trixie libsystemd0/trixie libcap2/trixie libstdc++6/trixie libgcc-s1/trixie libzstd1/trixie zlib1g/trixie patchelf/trixie
 
 # The libraries lie where they will stay: their path is written into the programs.
 runtime=$parts/valkey/rt
-rm -rf "$parts/valkey.new"
-mkdir -p "$runtime" "$parts/valkey.new"
+mkdir -p "$runtime"
 for deb in lib*.deb zlib*.deb; do dpkg-deb -x "$deb" "$runtime"; done
 libraries=$runtime/usr/lib/$triplet
 [ -e "$libraries/$loader" ] || libraries=$runtime/lib/$triplet
