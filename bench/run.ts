@@ -11,9 +11,11 @@ import { createParallel } from './create-parallel.ts'
 import { list } from './list.ts'
 import { live } from './live.ts'
 import { restart } from './restart.ts'
+import { stackInit } from './stack-init.ts'
+import { stackThreads } from './stack-threads.ts'
 import { type Bench, type Line, table } from './support/report.ts'
 
-const benches: Bench[] = [create, createParallel, acl, list, live, restart, cli]
+const benches: Bench[] = [create, createParallel, acl, list, live, restart, cli, stackInit, stackThreads]
 
 const known = benches.map(({ name, about }) => `  ${name.padEnd(16)}${about}`).join('\n')
 const options = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const

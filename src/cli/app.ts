@@ -13,6 +13,7 @@ import { shardCommands } from './shard.ts'
 import { statusCommand } from './status.ts'
 import { tenantCommands } from './tenant.ts'
 import { parseErrorMessage } from './error-report.ts'
+import { stackCommands } from '../stack/commands.ts'
 import { userCommands } from './user.ts'
 
 /** Hears of what went wrong instead of Stricli's own output. */
@@ -60,6 +61,7 @@ export function makeApp(settingFlags: readonly SettingFlag[], version: string, s
         shard: shardCommands,
         node: nodeCommands,
         key: keyCommands,
+        stack: stackCommands,
         completion: completionCommand,
         complete: completeCommand(() => app),
       },

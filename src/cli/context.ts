@@ -1,4 +1,5 @@
 import type { StricliProcess } from '@stricli/core'
+import type { HealthVariable } from '../domain/stack/health.ts'
 
 /** Flags of `valkeep up`, as data from the table of settings (src/main). */
 export type SettingFlag = {
@@ -54,6 +55,8 @@ export type Context = {
   readonly defaults: ConnectionDefaults
   /** Environment for programs that this one starts. */
   readonly childEnv: Readonly<Record<string, string | undefined>>
+  /** Variables of `valkeep stack health` that are set, empty ones included: an empty value is refused like a wrong one. */
+  readonly healthEnv: Readonly<Partial<Record<HealthVariable, string>>>
   /** Directory for temporary files. */
   readonly tmpDir: string
   readonly local: LocalPlatform

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Finding } from '../domain/finding.ts'
 import * as checks from './doctor-checks.ts'
 
-const statuses = (findings: checks.Finding[]) => findings.map((finding) => finding.status)
+const statuses = (findings: Finding[]) => findings.map((finding) => finding.status)
 
 test('whatever is not well comes with what to do', () => {
   const findings = [

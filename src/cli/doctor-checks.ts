@@ -1,10 +1,5 @@
 /** What `valkeep doctor` judges: each check a pure function of what was found on the machine. */
-
-export type Finding = { check: string; status: 'ok' | 'warn' | 'fail'; detail: string; fix: string | null }
-
-const ok = (check: string, detail: string): Finding => ({ check, status: 'ok', detail, fix: null })
-const warn = (check: string, detail: string, fix: string): Finding => ({ check, status: 'warn', detail, fix })
-const fail = (check: string, detail: string, fix: string): Finding => ({ check, status: 'fail', detail, fix })
+import { fail, type Finding, ok, warn } from '../domain/finding.ts'
 
 const major = (version: string) => Number(/^v?(\d+)/.exec(version)?.[1] ?? 0)
 

@@ -4,13 +4,13 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync 
 import { statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { delimiter, dirname, isAbsolute, join } from 'node:path'
-import { asCalled } from './command-name.ts'
 import type { Context, LocalSettings } from './context.ts'
 import * as checks from './doctor-checks.ts'
-import type { FileFacts, Finding } from './doctor-checks.ts'
+import type { FileFacts } from './doctor-checks.ts'
 import { CliError, exitCodes } from './exit-code.ts'
+import { showFindings } from './findings.ts'
 import { findLocalPlatform } from './local-platform.ts'
-import { printable } from './text.ts'
+import type { Finding } from '../domain/finding.ts'
 
 /** The program's file: as given, or the first on PATH; null where there is none that can be run. */
 function findProgram(name: string, pathVariable: string | undefined): string | null {
@@ -134,8 +134,6 @@ async function examine(context: Context, settings: LocalSettings): Promise<Findi
   ]
 }
 
-const marks = { ok: 'ok  ', warn: 'WARN', fail: 'FAIL' }
-
 /** @throws CliError (failed) where something must be fixed */
 export async function doctor(context: Context, flags: { json?: boolean }): Promise<void> {
   const findings = [checks.judgeNode(process.version)]
@@ -146,16 +144,5 @@ export async function doctor(context: Context, flags: { json?: boolean }): Promi
     const fix = 'Mend what is named; docs/reference/config.md lists every setting.'
     findings.push(...error.reasons.map((detail): Finding => ({ check: 'settings', status: 'fail', detail, fix })))
   }
-  const failed = findings.filter((finding) => finding.status === 'fail').length
-  const text = findings.map(
-    ({ check, status, detail, fix }) =>
-      `${marks[status]}  ${check}: ${printable(detail)}\n${fix === null ? '' : `      ${asCalled(fix, context.command)}\n`}`,
-  )
-  context.stdout.write(
-    flags.json ? `${JSON.stringify({ ok: failed === 0, checks: findings }, null, 2)}\n` : text.join(''),
-  )
-  if (failed > 0)
-    throw new CliError(exitCodes.failed, `${failed} of ${findings.length} checks failed`, {
-      next: 'Fix them as said above, then run valkeep doctor again.',
-    })
+  showFindings(context, flags.json ?? false, findings, 'valkeep doctor')
 }

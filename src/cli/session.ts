@@ -72,7 +72,10 @@ function trust(caFile: string): void {
   }
 }
 
-function makeOutput(context: Context, json: boolean): Pick<Session, 'show' | 'showTable' | 'showDetails' | 'note'> {
+export type Output = Pick<Session, 'show' | 'showTable' | 'showDetails' | 'note'>
+
+/** What a command says, for a person or as JSON. */
+export function makeOutput(context: Context, json: boolean): Output {
   const { stdout, stderr, colour } = context
   const bold = colour ? (text: string) => `\u001b[1m${text}\u001b[22m` : (text: string) => text
   const show = (value: unknown, text: () => string) => {

@@ -4,12 +4,22 @@ import { homedir, tmpdir, totalmem } from 'node:os'
 import type { Context, LocalPlatform } from '../cli/context.ts'
 import { CliError, exitCodes } from '../cli/exit-code.ts'
 import { runProgram } from '../cli/run.ts'
+import { healthVariables } from '../domain/stack/health.ts'
 import { commandFor, commandName } from './command.ts'
 import { settingFlags } from './setting-flags.ts'
 import { defaultHome, type Machine, type Settings } from './setting-table.ts'
 import { version } from './version.ts'
 
 const { env } = process
+
+/** A user without an account (a container's arbitrary id) and without HOME has none: / stands for it, as in a shell. */
+function homeDir(): string {
+  try {
+    return homedir()
+  } catch {
+    return '/'
+  }
+}
 
 /** A container's memory limit where there is one; without one cgroups say 0 or a number above the machine's. */
 function memoryMb(): number {
@@ -18,7 +28,7 @@ function memoryMb(): number {
 }
 
 const machine = (): Machine => ({
-  homeDir: homedir(),
+  homeDir: homeDir(),
   cwd: process.cwd(),
   uid: process.getuid?.() ?? 0,
   memoryMb: memoryMb(),
@@ -49,7 +59,7 @@ const local: LocalPlatform = {
   async run(flags) {
     const settings = await loadSettingsOrFail(flags)
     const { runPlatform } = await import('./platform.ts')
-    const own = commandFor(command, settings.home, defaultHome(env, homedir()))
+    const own = commandFor(command, settings.home, defaultHome(env, homeDir()))
     await runPlatform(settings, { stdout: process.stdout, stderr: process.stderr, command: own })
   },
   settings: loadSettingsOrFail,
@@ -91,13 +101,16 @@ function makeContext(): Context {
     stderr: process.stderr,
     colour: Boolean(process.stdout.isTTY) && !variable('NO_COLOR') && env['TERM'] !== 'dumb',
     defaults: {
-      home: variable('VALKEEP_HOME') ?? defaultHome(env, homedir()),
+      home: variable('VALKEEP_HOME') ?? defaultHome(env, homeDir()),
       api: variable('VALKEEP_API'),
       keyFile: variable('VALKEEP_KEY_FILE'),
       caFile: variable('VALKEEP_CA_FILE'),
       tenant: variable('VALKEEP_TENANT'),
     },
     childEnv: env,
+    healthEnv: Object.fromEntries(
+      Object.keys(healthVariables).flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+    ),
     tmpDir: tmpdir(),
     local,
     onSignal,

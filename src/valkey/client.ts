@@ -14,6 +14,8 @@ export type ValkeyAddress =
       ca: string
       /** Name that the certificate must carry, where it is not `host`. */
       servername?: string
+      /** PEM of what we show a server that asks for a client's certificate. */
+      client?: { cert: string; key: string }
     }
 
 export type ConnectOptions = {
@@ -93,7 +95,7 @@ function openStream(address: ValkeyAddress): Stream {
   const stream = connectTls({
     host: address.host,
     port: address.port,
-    secureContext: contextOf(address.ca),
+    secureContext: contextOf(address),
     ...(address.servername === undefined ? {} : { servername: address.servername }),
     checkServerIdentity: (host, certificate) => {
       fingerprint = createHash('sha256').update(certificate.raw).digest('hex')
@@ -107,7 +109,8 @@ function openStream(address: ValkeyAddress): Stream {
 /** The context of the bundle used last: making one takes a third of a handshake, and an installation has one bundle. */
 let lastContext: { ca: string; context: SecureContext } | undefined
 
-function contextOf(ca: string): SecureContext {
+function contextOf({ ca, client }: { ca: string; client?: { cert: string; key: string } }): SecureContext {
+  if (client !== undefined) return createSecureContext({ ca, ...client })
   if (lastContext?.ca !== ca) lastContext = { ca, context: createSecureContext({ ca }) }
   return lastContext.context
 }

@@ -97,7 +97,8 @@ export function parseInfo(text: string): ServerInfo {
   }
 }
 
-function parseFields(text: string): Map<string, string> {
+/** INFO as fields: lines `name:value`, sections and blank lines left out. */
+export function parseFields(text: string): Map<string, string> {
   const fields = new Map<string, string>()
   for (const line of text.split(/\r?\n/)) {
     const colon = line.indexOf(':')

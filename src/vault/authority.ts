@@ -3,7 +3,15 @@
  * import it lazily, where a certificate is really made. Reading certificates needs only certificates.ts.
  */
 import 'reflect-metadata'
-import { createPrivateKey, generateKeyPair, generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto'
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  webcrypto,
+} from 'node:crypto'
 import { isIP } from 'node:net'
 import { promisify } from 'node:util'
 import * as x509 from '@peculiar/x509'
@@ -28,6 +36,8 @@ export type CertificateRequest = {
   /** What it may be shown as; both by default, since a server of ours is a client of its primary. */
   usages?: ('server' | 'client')[]
   keyType?: KeyType
+  /** PKCS#8 or PKCS#1 of a key that is there already and goes on; instead of a new one of `keyType`. */
+  keyPem?: string
   now: Date
   /** Lifetime from `now`; cut to what the authority has left. */
   days: number
@@ -74,36 +84,55 @@ export async function createAuthority(request: {
   notBefore: Date
   days: number
   keyType?: KeyType
+  /** A key that is there already, instead of a new one of `keyType`. */
+  keyPem?: string
 }): Promise<Authority> {
-  const keyType = request.keyType ?? 'p256'
-  const keys = await newKeys(keyType)
-  const subject = nameOf(request.subject)
+  const keys = await keysFor(request)
+  const certPem = await selfSigned(request, keys, nameOf(request.subject), keyIdentifier(keys.spki))
+  return { certPem, keyPem: keys.keyPem }
+}
+
+/**
+ * The same authority for longer: its key, name and key identifier stay, so that what it issued before still verifies.
+ * @throws VaultError `certificate` where its certificate and key do not belong together or are no authority
+ */
+export async function renewAuthority(
+  authority: Authority,
+  request: { notBefore: Date; days: number },
+): Promise<Authority> {
+  const { certificate, keyId } = readAuthority(authority)
+  const keys = await keysFor(authority)
+  const certPem = await selfSigned(request, keys, certificate.subjectName, keyId)
+  return { certPem, keyPem: authority.keyPem }
+}
+
+async function selfSigned(
+  validity: { notBefore: Date; days: number },
+  keys: Keys,
+  subject: x509.Name,
+  keyId: string,
+): Promise<string> {
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: newSerial(),
     subject,
     issuer: subject,
-    notBefore: request.notBefore,
-    notAfter: new Date(request.notBefore.getTime() + lifetimeMs(request.days)),
+    notBefore: validity.notBefore,
+    notAfter: new Date(validity.notBefore.getTime() + lifetimeMs(validity.days)),
     publicKey: keys.spki,
     signingKey: await importSigningKey(keys.keyPem),
-    signingAlgorithm: { name: signatureName(keyType), hash: 'SHA-256' },
+    signingAlgorithm: { name: signatureName(keys.keyType), hash: 'SHA-256' },
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
       new x509.KeyUsagesExtension(keyCertSign | cRLSign, true),
-      new x509.SubjectKeyIdentifierExtension(keyIdentifier(keys.spki)),
+      new x509.SubjectKeyIdentifierExtension(keyId),
     ],
   })
-  return { certPem: pemOf(certificate), keyPem: keys.keyPem }
+  return pemOf(certificate)
 }
 
-/**
- * Issues certificates under one authority, whose certificate and key are read once, here.
- * @throws VaultError `certificate` where the two do not belong together or are no authority
- */
-export async function makeIssuer(authority: Authority): Promise<Issuer> {
-  const signingKey = await importSigningKey(authority.keyPem)
-  const parsed = parseCertificate(authority.certPem)
-  if (!parsed.ca || !parsed.checkPrivateKey(createPrivateKey(authority.keyPem))) {
+function readAuthority({ certPem, keyPem }: Authority): { certificate: x509.X509Certificate; keyId: string } {
+  const parsed = parseCertificate(certPem)
+  if (!parsed.ca || !parsed.checkPrivateKey(createPrivateKey(keyPem))) {
     throw new VaultError(
       'certificate',
       "The authority's certificate and key do not belong together, or it is no authority.",
@@ -112,14 +141,25 @@ export async function makeIssuer(authority: Authority): Promise<Issuer> {
   const certificate = new x509.X509Certificate(parsed.raw)
   const keyId = certificate.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId
   if (!keyId) throw new VaultError('certificate', "The authority's certificate has no subject key identifier.")
+  return { certificate, keyId }
+}
+
+/**
+ * Issues certificates under one authority, whose certificate and key are read once, here.
+ * @throws VaultError `certificate` where the two do not belong together or are no authority
+ */
+export async function makeIssuer(authority: Authority): Promise<Issuer> {
+  const signingKey = await importSigningKey(authority.keyPem)
+  const { certificate, keyId } = readAuthority(authority)
   const authorityKeyIdentifier = new x509.AuthorityKeyIdentifierExtension(keyId)
 
   return {
     async issue(request) {
       const validity = validityOf(request, certificate.notAfter)
       const subject = nameOf(request.subject)
+      // Before a key is made: that takes a while, and a bad name needs none.
       const extensions = leafExtensions(request)
-      const keys = await newKeys(request.keyType ?? 'p256')
+      const keys = await keysFor(request)
       const issued = await x509.X509CertificateGenerator.create({
         serialNumber: newSerial(),
         subject,
@@ -130,6 +170,8 @@ export async function makeIssuer(authority: Authority): Promise<Issuer> {
         signingKey,
         signingAlgorithm: { name: signingKey.algorithm.name, hash: 'SHA-256' },
         extensions: [
+          noAuthority,
+          keys.keyType === 'p256' ? ecKeyUsage : rsaKeyUsage,
           ...extensions,
           new x509.SubjectKeyIdentifierExtension(keyIdentifier(keys.spki)),
           authorityKeyIdentifier,
@@ -153,8 +195,6 @@ function leafExtensions(request: CertificateRequest): x509.Extension[] {
     throw new VaultError('certificate', "A server's certificate needs a DNS name or an address.")
   }
   return [
-    noAuthority,
-    (request.keyType ?? 'p256') === 'p256' ? ecKeyUsage : rsaKeyUsage,
     request.usages ? new x509.ExtendedKeyUsageExtension(usages.map((usage) => usageOid[usage])) : bothUsages,
     ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
   ]
@@ -208,6 +248,22 @@ function nameOf(subject: Rdn[]): x509.Name {
   )
 }
 
+type Keys = { spki: Buffer; keyPem: string; keyType: KeyType }
+
+/** The key that is there, else a new one. @throws VaultError `certificate` where it is no P-256 or RSA key */
+async function keysFor({ keyPem, keyType = 'p256' }: { keyPem?: string; keyType?: KeyType }): Promise<Keys> {
+  if (keyPem === undefined) return { ...(await newKeys(keyType)), keyType }
+  const key = privateKeyOf(keyPem, 'The key')
+  const spki = createPublicKey(key).export(publicKeyEncoding)
+  const isEc = key.asymmetricKeyType === 'ec'
+  return { spki, keyPem, keyType: isEc ? 'p256' : 'rsa2048' }
+}
+
+/** A new private key, PKCS#8: for who wants several made side by side, or the certificate later. */
+export async function newKeyPem(keyType: KeyType): Promise<string> {
+  return (await newKeys(keyType)).keyPem
+}
+
 /** P-256 on the spot (0.1 ms); RSA (0.2–2 s) on the thread pool, so that the event loop goes on. */
 async function newKeys(keyType: KeyType): Promise<{ spki: Buffer; keyPem: string }> {
   if (keyType === 'p256') {
@@ -229,17 +285,28 @@ async function newKeys(keyType: KeyType): Promise<{ spki: Buffer; keyPem: string
 
 /** @throws VaultError `certificate`, without a word of the key */
 async function importSigningKey(keyPem: string): Promise<webcrypto.CryptoKey> {
+  const key = privateKeyOf(keyPem, "The authority's key")
+  const algorithm =
+    key.asymmetricKeyType === 'ec'
+      ? { name: signatureName('p256'), namedCurve: 'P-256' }
+      : { name: signatureName('rsa2048'), hash: 'SHA-256' }
+  const pkcs8 = key.export({ type: 'pkcs8', format: 'der' })
+  return await webcrypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign'])
+}
+
+/** @throws VaultError `certificate`, without a word of the key */
+function privateKeyOf(keyPem: string, whose: string): KeyObject {
+  let key: KeyObject | undefined
   try {
-    const key = createPrivateKey(keyPem)
-    const algorithm =
-      key.asymmetricKeyType === 'ec'
-        ? { name: signatureName('p256'), namedCurve: 'P-256' }
-        : { name: signatureName('rsa2048'), hash: 'SHA-256' }
-    const pkcs8 = key.export({ type: 'pkcs8', format: 'der' })
-    return await webcrypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign'])
+    key = createPrivateKey(keyPem)
   } catch {
-    throw new VaultError('certificate', "The authority's key is not a P-256 or RSA private key.")
+    // Said below: OpenSSL's own words name nothing that helps.
   }
+  const usable =
+    key?.asymmetricKeyType === 'rsa' ||
+    (key?.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1')
+  if (key === undefined || !usable) throw new VaultError('certificate', `${whose} is not a P-256 or RSA private key.`)
+  return key
 }
 
 function signatureName(keyType: KeyType): string {

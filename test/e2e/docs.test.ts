@@ -16,7 +16,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
-import { consoleBlocks, matches, type Shown, stable } from '../support/doc-blocks.ts'
+import { defaultSpec } from '../../src/domain/stack/default-spec.ts'
+import { healthVariables } from '../../src/domain/stack/health.ts'
+import { assertPrinted, consoleBlocks, runInShell, type Shown } from '../support/doc-blocks.ts'
 import { assertNothingLeft } from '../support/left-behind.ts'
 import { requirePart } from '../support/parts.ts'
 import { freePort } from '../support/free-port.ts'
@@ -66,27 +68,11 @@ async function linesUntilReady(platform: ChildProcessWithoutNullStreams): Promis
   return lines
 }
 
-/** Runs commands one after the other in one shell. @returns what each printed, both streams together, by line */
-async function runInShell({ clone, env }: Reader, shown: readonly Shown[]): Promise<string[][]> {
-  const mark = '--- the next command ---'
-  const script = ['exec 2>&1', ...shown.map(({ command }) => `${command}\necho '${mark}'`)].join('\n')
-  const shell = spawn('bash', ['-s'], { cwd: clone, env })
-  shell.stdin.end(script)
-  let text = ''
-  for await (const chunk of shell.stdout) text += chunk
-  return text
-    .split(`${mark}\n`)
-    .slice(0, -1)
-    .map((part) => (part === '' ? [] : part.replace(/\n$/, '').split('\n')))
-}
-
-function assertShown(reader: Reader, { command, output }: Shown, printed: readonly string[]): void {
-  const seen = printed.map((line) => line.replaceAll(reader.home, shownHome))
-  assert.ok(
-    matches(output, seen),
-    `$ ${command}\nshown:\n${output.map(stable).join('\n')}\nprinted:\n${seen.map(stable).join('\n')}`,
+const assertShown = (reader: Reader, shown: Shown, printed: readonly string[]): void =>
+  assertPrinted(
+    shown,
+    printed.map((line) => line.replaceAll(reader.home, shownHome)),
   )
-}
 
 test('the tour of the README prints what it shows', async (t) => {
   if (requirePart(t, 'valkey-cli') === undefined) return
@@ -102,11 +88,11 @@ test('the tour of the README prints what it shows', async (t) => {
   const ended = new Promise((done) => platform.once('exit', done))
   try {
     assertShown(reader, start, await linesUntilReady(platform))
-    const printed = await runInShell(reader, tour)
+    const printed = await runInShell({ cwd: reader.clone, env: reader.env }, tour)
     assert.equal(printed.length, tour.length)
     for (const [index, shown] of tour.entries()) assertShown(reader, shown, printed[index] ?? [])
   } finally {
-    await runInShell(reader, [{ command: './valkeep down', output: [] }])
+    await runInShell({ cwd: reader.clone, env: reader.env }, [{ command: './valkeep down', output: [] }])
     await ended
   }
   assertNothingLeft(reader.dir)
@@ -205,8 +191,16 @@ test('every setting that a document names exists', () => {
     [...textOf('docs/reference/config.md').matchAll(/`(VALKE[YEP]+_[A-Z_]+)`/g)].map(([, name]) => name),
   )
   // Of the CLI, the tests, and the snippets of /connection.
-  const others = ['API', 'KEY_FILE', 'CA_FILE', 'TENANT', 'PARTS', 'TEST_FULL'].map((name) => `VALKEEP_${name}`)
-  const all = new Set([...known, ...others, 'VALKEY_USERNAME', 'VALKEY_PASSWORD'])
+  const others = ['API', 'KEY_FILE', 'CA_FILE', 'TENANT', 'PARTS', 'TEST_FULL', 'UPDATE_GOLDEN'].map(
+    (name) => `VALKEEP_${name}`,
+  )
+  const ofStack = [
+    ...Object.keys(healthVariables),
+    ...Object.values(defaultSpec().users).map(({ env }) => env),
+    // The example of a fifth user.
+    'VALKEY_DASHBOARD_PASS',
+  ]
+  const all = new Set([...known, ...others, ...ofStack, 'VALKEY_USERNAME', 'VALKEY_PASSWORD'])
   const unknown = written.flatMap((path) =>
     [...codeOf(path).matchAll(/\b(?:VALKEEP|VALKEY)_[A-Z_]+\b/g)].flatMap(([name]) =>
       all.has(name) ? [] : [`${path}: ${name}`],

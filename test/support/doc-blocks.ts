@@ -1,4 +1,6 @@
 /** Shell sessions in documents: ```console blocks of `$ command` lines with what each printed. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 
 /** One command of a block, and the lines that follow it. `...` stands for any lines. */
 export type Shown = { command: string; output: string[] }
@@ -30,6 +32,7 @@ const changing: [RegExp, string][] = [
   [/\bvalkeep-session-[0-9a-f]{16}\b/g, 'SESSION'],
   [/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME'],
   [/\(\d+(\.\d)? m?s\)/g, '(DURATION)'],
+  [/for \d+\.\d s at most/g, 'for DURATION at most'],
   [/\b[A-Za-z0-9]{32}\b/g, 'PASSWORD'],
   [/(http:\/\/127\.0\.0\.1:)\d+/g, '$1PORT'],
   [/\b\d{5}\b(?! of)/g, 'NUMBER'],
@@ -52,4 +55,29 @@ export function matches(shown: readonly string[], printed: readonly string[]): b
   if (first.trim() === '...') return printed.some((_, i) => matches(rest, printed.slice(i))) || matches(rest, [])
   const [line, ...others] = printed
   return line !== undefined && stable(first) === stable(line) && matches(rest, others)
+}
+
+/** Runs commands one after the other in one shell. @returns what each printed, both streams together, by line */
+export async function runInShell(
+  place: { cwd: string; env: Record<string, string | undefined> },
+  shown: readonly Shown[],
+): Promise<string[][]> {
+  const mark = '--- the next command ---'
+  const script = ['exec 2>&1', ...shown.map(({ command }) => `${command}\necho '${mark}'`)].join('\n')
+  const shell = spawn('bash', ['-s'], place)
+  shell.stdin.end(script)
+  let text = ''
+  for await (const chunk of shell.stdout) text += chunk
+  return text
+    .split(`${mark}\n`)
+    .slice(0, -1)
+    .map((part) => (part === '' ? [] : part.replace(/\n$/, '').split('\n')))
+}
+
+/** Fails, with both, where what was printed is not what is shown. */
+export function assertPrinted({ command, output }: Shown, printed: readonly string[]): void {
+  assert.ok(
+    matches(output, printed),
+    `$ ${command}\nshown:\n${output.map(stable).join('\n')}\nprinted:\n${printed.map(stable).join('\n')}`,
+  )
 }

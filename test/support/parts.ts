@@ -9,7 +9,15 @@ export const VALKEY_VERSIONS = ['8.0', '8.1', '9'] as const
 type ValkeyVersion = (typeof VALKEY_VERSIONS)[number]
 
 /** What a test may need beyond the npm packages; each is brought by `sh scripts/setup.sh dev`. */
-export type PartName = `valkey-${ValkeyVersion}` | 'python' | 'schemathesis' | 'valkey-cli' | 'openssl'
+export type PartName =
+  | `valkey-${ValkeyVersion}`
+  | 'python'
+  | 'schemathesis'
+  | 'valkey-cli'
+  | 'openssl'
+  | 'openssl-1.1'
+  | 'shellcheck'
+  | 'busybox'
 
 /** Where the parts that no package manager holds are kept: `VALKEEP_PARTS`, else under the user's cache directory. */
 export function partsDir(): string {
@@ -42,6 +50,13 @@ export function requirePart(t: TestContext, name: PartName): string | undefined 
   return undefined
 }
 
+/** The path of a part that not every machine can have; where it is missing that is said on stderr, under `CI=true` too. */
+export function optionalPart(name: PartName): string | undefined {
+  const path = findPart(name)
+  if (path === undefined) process.stderr.write(`LEFT OUT: ${missing(name)}\n`)
+  return path
+}
+
 function missing(name: PartName): string {
   return `the part ${name} is missing; sh scripts/setup.sh dev brings it`
 }
@@ -57,8 +72,12 @@ function findPart(name: PartName): string | undefined {
       return inParts('python', 'bin', 'python')
     case 'schemathesis':
       return inParts('python', 'bin', 'schemathesis')
+    case 'openssl-1.1':
+      return inParts('openssl-1.1', 'bin', 'openssl')
     case 'valkey-cli':
     case 'openssl':
+    case 'shellcheck':
+    case 'busybox':
       return onPath(name)
   }
 }

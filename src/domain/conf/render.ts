@@ -13,6 +13,27 @@ export function renderConf(directives: readonly Directive[]): string {
   return `${[HEADER, ...directives.map(renderDirective)].join('\n')}\n`
 }
 
+/** Directives that belong together, and why they are so: each comment is a line of its own, since one behind a directive is fatal. */
+export type ConfSection = { comment: readonly string[]; directives: readonly Directive[] }
+
+/**
+ * A valkey.conf for people to read: `parseConf` of it is the sections' directives, one after the other.
+ * @param header the first lines, without `#`
+ * @throws TypeError as renderConf, and on a comment that would be more than one line
+ */
+export function renderConfSections(header: readonly string[], sections: readonly ConfSection[]): string {
+  const blocks = sections.map(({ comment, directives }) => [
+    ...comment.map(renderComment),
+    ...directives.map(renderDirective),
+  ])
+  return [header.map(renderComment), ...blocks].map((lines) => `${lines.join('\n')}\n`).join('\n')
+}
+
+function renderComment(text: string): string {
+  if (/[\r\n\0]/.test(text)) throw new TypeError('a comment is one line')
+  return `# ${text}`
+}
+
 function renderDirective({ name, args }: Directive): string {
   if (!NAME.test(name)) throw new TypeError('not a directive name')
   if (args.length === 0) throw new TypeError(`directive ${name} has no value`)

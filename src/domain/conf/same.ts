@@ -57,7 +57,7 @@ function fileMeanings(directives: readonly Directive[]): Map<string, string> {
 }
 
 /** `save ""` forgets the rules before it. */
-function savedArgs(lines: Directive[]): string[] {
+export function savedArgs(lines: readonly Directive[]): string[] {
   const lastReset = lines.findLastIndex(({ args }) => args.length === 1 && args[0] === '')
   return lines.slice(lastReset + 1).flatMap(({ args }) => args)
 }

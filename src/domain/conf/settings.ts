@@ -17,7 +17,8 @@ const defaultSave = [
 /** Node sizes: -1 … -5 stand for 4 … 64 KiB, positive numbers count elements. 0 is neither. */
 const listNodeSize = z.union([z.int().min(-5).max(-1), z.int().min(1).max(8192)])
 
-const policies = [
+/** What `maxmemory-policy` may be. */
+export const evictionPolicies = [
   'noeviction',
   'allkeys-lru',
   'allkeys-lfu',
@@ -35,7 +36,12 @@ const policies = [
  * Debian's is) refuses to start with it, so that a tenant's setting could keep an instance down.
  */
 export const settings = {
-  maxmemory_policy: choice('maxmemory-policy', policies, 'allkeys-lru', 'What is evicted when the memory is full'),
+  maxmemory_policy: choice(
+    'maxmemory-policy',
+    evictionPolicies,
+    'allkeys-lru',
+    'What is evicted when the memory is full',
+  ),
   maxmemory_samples: integer('maxmemory-samples', [1, 64], 5, { about: 'Keys compared per eviction' }),
   maxmemory_eviction_tenacity: integer('maxmemory-eviction-tenacity', [0, 100], 10, { about: 'Effort spent evicting' }),
   lfu_log_factor: integer('lfu-log-factor', [0, 1000], 10, { about: 'How slowly the LFU counter saturates' }),
