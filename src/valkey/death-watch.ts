@@ -151,7 +151,9 @@ function onClosed(watch: Watch, code: string | undefined): void {
     const late = performance.now() - watch.beganMs >= server.deadlineMs
     if (watch.seen || late) return down(watch, watch.seen ? 'closed' : 'absent')
   } else if (code !== undefined) {
-    // For one EAGAIN: the queue of a server that does not accept is full.
+    // For one EAGAIN: the queue of a server that does not accept is full. ECONNRESET before the connect: it was killed
+    // with us in that queue. Either says that somebody listened.
+    if (code === 'EAGAIN' || code === 'ECONNRESET' || code === 'EPIPE') watch.seen = true
     owe(watch)
   }
   watch.retryMs = Math.min(server.intervalMs, Math.max(COARSE_MS, retryMs * 2))
