@@ -39,11 +39,15 @@ function fill(file: string, values: Readonly<Record<string, Fill>>): string {
   return text
 }
 
+/** What both generators share, without the words about itself. */
+const common = (): Fill => ({ lines: template('common.sh').trimEnd().split('\n').slice(3) })
+
 /** What a person types after a change of what the server reads at its start; nothing in it needs quoting (spec.ts). */
 const restartLine = ({ files, service }: StackSpec) => `docker compose -f ${files.compose} restart ${service.name}`
 
 const certs = (spec: StackSpec): Record<string, Fill> => ({
   ME: scriptFiles.certs,
+  COMMON: common(),
   DAYS: spec.certificates.days,
   CA_SUBJECT: spec.certificates.ca,
   SERVER_SUBJECT: spec.certificates.server,
@@ -85,6 +89,7 @@ function secrets(spec: StackSpec): Record<string, Fill> {
   })
   return {
     ME: scriptFiles.secrets,
+    COMMON: common(),
     ACL_FILE: secretFiles.acl,
     CREDENTIALS: secretFiles.env,
     USERS: Object.keys(spec.users).join(' '),

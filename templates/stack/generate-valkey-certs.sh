@@ -35,19 +35,7 @@ ca.key may be kept elsewhere; only signing needs it.
 END
 }
 
-fail() {
-  printf '%s: %s\n' "$me" "$1" >&2
-  exit 1
-}
-
-wrong() {
-  printf '%s: %s; --help tells more\n' "$me" "$1" >&2
-  exit 2
-}
-
-note() {
-  printf 'note: %s\n' "$1" >&2
-}
+# @COMMON@
 
 read_command_line() {
   dir='' renew=no renew_ca=no force=no options=yes
@@ -137,27 +125,11 @@ is_name() (
   for part in $name; do [ ${#part} -le 63 ] || exit 1; done
 )
 
-# Goes into DIR, made where it is missing, and locks it. A killed run's leftovers are removed.
+# Goes into DIR, made where it is missing, and locks it.
 enter() {
   [ -d "$dir" ] || (umask 022 && mkdir -p "$dir") || fail "cannot make $dir"
   CDPATH='' cd "$dir" || fail "cannot enter $dir"
-  locked=no
-  trap '[ $locked = no ] || rm -rf "$work"' EXIT
-  trap 'exit 129' HUP
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  if ! mkdir "$work" 2>/dev/null; then
-    pid=''
-    [ -d "$work" ] || fail "cannot write in $dir"
-    if [ -r "$work/.pid" ]; then read -r pid <"$work/.pid" || :; fi
-    [ -n "$pid" ] || fail "another run may be at work in $dir; if none is, remove $dir/$work"
-    [ "$pid" = $$ ] || ! kill -0 "$pid" 2>/dev/null ||
-      fail "process $pid is at work in $dir; if that is none of ours, remove $dir/$work"
-    rm -rf "$work"
-    mkdir "$work" || fail "cannot write in $dir"
-  fi
-  locked=yes
-  echo $$ >"$work/.pid"
+  lock
 }
 
 # Our own configuration for every openssl: the machine's may add extensions or trust.

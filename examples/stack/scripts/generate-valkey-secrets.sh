@@ -76,15 +76,36 @@ wrong() {
   exit 2
 }
 
+note() {
+  printf 'note: %s\n' "$1" >&2
+}
+
+# Takes the lock of the working directory, which holds what is not finished. A killed run's leftovers are removed.
+lock() {
+  locked=no
+  trap '[ $locked = no ] || rm -rf "$work"' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  if ! mkdir "$work" 2>/dev/null; then
+    pid=''
+    [ -d "$work" ] || fail "cannot write in $dir"
+    if [ -r "$work/.pid" ]; then read -r pid <"$work/.pid" || :; fi
+    [ -n "$pid" ] || fail "another run may be at work in $dir; if none is, remove $dir/$work"
+    [ "$pid" = $$ ] || ! kill -0 "$pid" 2>/dev/null ||
+      fail "process $pid is at work in $dir; if that is none of ours, remove $dir/$work"
+    rm -rf "$work"
+    mkdir "$work" || fail "cannot write in $dir"
+  fi
+  locked=yes
+  echo $$ >"$work/.pid"
+}
+
 # A state that needs a person; the others are told as well before it ends.
 conflicts=0
 conflict() {
   printf '%s: %s\n' "$me" "$1" >&2
   conflicts=$((conflicts + 1))
-}
-
-note() {
-  printf 'note: %s\n' "$1" >&2
 }
 
 known_user() {
@@ -129,7 +150,7 @@ read_command_line() {
   case $dir in -*) dir=./$dir ;; esac
 }
 
-# Goes into DIR, made where it is missing, and locks it. A killed run's leftovers are removed.
+# Goes into DIR, made where it is missing, and locks it.
 enter() {
   if [ ! -d "$dir" ]; then
     (umask 022 && mkdir -p "$dir") || fail "cannot make $dir"
@@ -140,23 +161,7 @@ enter() {
     d???------*) ;;
     *) note "others may look into $dir: chmod 700 it, if it is for the secrets alone" ;;
   esac
-  locked=no
-  trap '[ $locked = no ] || rm -rf "$work"' EXIT
-  trap 'exit 129' HUP
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  if ! mkdir "$work" 2>/dev/null; then
-    pid=''
-    [ -d "$work" ] || fail "cannot write in $dir"
-    if [ -r "$work/.pid" ]; then read -r pid <"$work/.pid" || :; fi
-    [ -n "$pid" ] || fail "another run may be at work in $dir; if none is, remove $dir/$work"
-    [ "$pid" = $$ ] || ! kill -0 "$pid" 2>/dev/null ||
-      fail "process $pid is at work in $dir; if that is none of ours, remove $dir/$work"
-    rm -rf "$work"
-    mkdir "$work" || fail "cannot write in $dir"
-  fi
-  locked=yes
-  echo $$ >"$work/.pid"
+  lock
 }
 
 # Docker makes an empty directory of a file that it was to mount and did not find.
