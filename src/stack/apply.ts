@@ -3,9 +3,9 @@ import { resolve } from 'node:path'
 import type { Context } from '../cli/context.ts'
 import { CliError, exitCodes } from '../cli/exit-code.ts'
 import { inContainer } from '../domain/stack/places.ts'
-import { DockerFailed, makeDocker, restartUntilHealthy, runningContainer } from '../runtime/compose/docker.ts'
 import { composeLine } from './compose-file.ts'
-import type { Report } from './report.ts'
+import { DockerFailed, isRunning, makeDocker, restartUntilHealthy } from './docker.ts'
+import { type Report, stackCommand } from './report.ts'
 import type { StackPlace } from './stack-place.ts'
 
 const waitMs = 60_000
@@ -30,24 +30,23 @@ export async function applyChange(
     )
     return null
   }
-  const file = resolve(place.root, place.spec.files.compose)
-  const target = { file, service: place.spec.service.name }
+  const container = place.spec.service.container_name
   const docker = makeDocker(context.childEnv, signal)
   try {
-    const container = await runningContainer(docker, target)
-    if (container === null) {
-      report.notes.push(`No container of ${target.service} runs: it takes this when it starts.`)
+    if (!(await isRunning(docker, container))) {
+      report.notes.push(`No container ${container} runs here: it takes this when it starts.`)
       return null
     }
-    const health = { healthCommand: inContainer.health, waitMs }
-    const outageMs = Math.round(await restartUntilHealthy(docker, { ...target, container }, health))
+    const outageMs = Math.round(
+      await restartUntilHealthy(docker, container, { healthCommand: inContainer.health, waitMs }),
+    )
     report.notes.push(`Restarted, and healthy again: no answer for ${(outageMs / 1000).toFixed(1)} s at most.`)
     return outageMs
   } catch (error) {
     if (!(error instanceof DockerFailed)) throw error
     throw new CliError(exitCodes.failed, 'What was written could not be applied', {
       reasons: [error.message],
-      next: `See what is wrong, then apply it: valkeep stack check, ${restartLine(place)}`,
+      next: `See what is wrong, then restart it: ${stackCommand(place.root, 'check')}; ${restartLine(place)}`,
     })
   }
 }

@@ -4,10 +4,11 @@ import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { CliError, exitCodes } from '../cli/exit-code.ts'
 import { certificateFiles as names } from '../domain/stack/places.ts'
+import { missingNames } from '../domain/stack/server-names.ts'
 import type { StackSpec } from '../domain/stack/spec.ts'
 import { subjectParts } from '../domain/stack/subject.ts'
 import type { Authority, CertificateRequest, Issuer } from '../vault/authority.ts'
-import { canonicalAddress, certificateFacts } from '../vault/certificates.ts'
+import { canonicalAddress, certificateFacts, isIssuedBy } from '../vault/certificates.ts'
 import { VaultError } from '../vault/vault-error.ts'
 import { keepText, modes, readText, writeText } from './files.ts'
 import { lockDir, lockNames } from './lock.ts'
@@ -27,6 +28,8 @@ export type CertificateOptions = {
   owner: Owner | undefined
   /** Called before keys are made, which takes seconds. */
   making: () => void
+  /** The command with these flags, as a person types it from here. */
+  command: (flags: string) => string
 }
 
 type Pair = { key: string | undefined; cert: string | undefined }
@@ -162,7 +165,7 @@ function checkKept(files: Record<'ca' | Leaf, Pair>, { now }: CertificateOptions
     if (due.includes(leaf)) continue
     const file = certificateName(leaf)
     const certificate = readCertificate(files[leaf].cert ?? '', file, '--renew')
-    if (!certificate.checkIssued(ca) || !certificate.verify(ca.publicKey))
+    if (!isIssuedBy(certificate, ca))
       throw failed(`${file} is not signed by ${names.caCert}`, 'Make new pairs: --renew')
     if (certificate.keyUsage?.includes(usages[leaf]) === false)
       throw failed(`${file} is no certificate of a ${leaf}`, 'Put the right file back, or make new pairs: --renew')
@@ -213,7 +216,7 @@ async function issueLeaf(
   // An authority made in the same run ends some minutes earlier, since it begins earlier: that is no news.
   if (issued.notAfter.getTime() < now.getTime() + (spec.certificates.days - 1) * 86_400_000)
     report.notes.push(
-      `${leaf}.crt ends with its authority on ${issued.notAfter.toISOString().slice(0, 10)}. For longer: valkeep stack certs --renew-ca --renew`,
+      `${leaf}.crt ends with its authority on ${issued.notAfter.toISOString().slice(0, 10)}. For longer: ${options.command('--renew-ca --renew')}`,
     )
 }
 
@@ -248,16 +251,14 @@ function keepLeaf(report: Report, { dir, owner }: CertificateOptions, leaf: Leaf
 }
 
 /** A server's certificate that lacks a name is kept, and clients that use the name would fail. */
-function noteNames(report: Report, { dir, spec }: CertificateOptions): void {
+function noteNames(report: Report, { dir, spec, command }: CertificateOptions): void {
   const facts = certificateFacts(readText(join(dir, names.serverCert)) ?? '')
   const { names: dnsNames, addresses } = spec.certificates
-  const missing = [
-    ...dnsNames.filter((name) => !facts.dnsNames.includes(name)),
-    ...addresses.filter((address) => !facts.ips.includes(canonicalAddress(address))),
-  ]
+  const carried = { dns: facts.dnsNames, addresses: facts.ips }
+  const missing = missingNames(carried, { dns: dnsNames, addresses: addresses.map(canonicalAddress) })
   if (missing.length > 0)
     report.notes.push(
-      `${names.serverCert} does not carry ${missing.join(', ')}. To have it: valkeep stack certs --renew`,
+      `${names.serverCert} does not carry ${missing.join(', ')}. To have it: ${command(`--renew${missing.map((name) => ` --san ${name}`).join('')}`)}`,
     )
 }
 

@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { CertificateDetails, CertificatesFacts, PairFacts } from '../domain/stack/check/certificates.ts'
 import { certificateFiles } from '../domain/stack/places.ts'
 import type { StackSpec } from '../domain/stack/spec.ts'
-import { canonicalAddress, certificateFacts } from '../vault/certificates.ts'
+import { canonicalAddress, certificateFacts, isIssuedBy } from '../vault/certificates.ts'
 
 /** @param read the text of one of the certificate files; undefined where there is none to read */
 export function certificatesFacts(
@@ -59,22 +59,13 @@ function details(cert: X509Certificate, ca: X509Certificate | null): Certificate
     dnsNames,
     ips,
     isCa: cert.ca,
-    signedByCa: ca === null ? null : isSignedBy(cert, ca),
+    signedByCa: ca === null ? null : isIssuedBy(cert, ca),
     // Node calls them keyUsage: they are the extended ones.
     purposes: (cert.keyUsage as string[] | undefined) ?? null,
     usages: keyUsages(cert.raw),
     keyType,
     keyBits: key?.modulusLength ?? null,
     signature: cert.signatureAlgorithm ?? 'unknown',
-  }
-}
-
-/** By name, by key identifier and by signature. A key of a kind that cannot verify has signed nothing. */
-function isSignedBy(cert: X509Certificate, ca: X509Certificate): boolean {
-  try {
-    return cert.checkIssued(ca) && cert.verify(ca.publicKey)
-  } catch {
-    return false
   }
 }
 

@@ -1,7 +1,7 @@
 /** Gathers what a check of a stack judges, from its files alone. Passwords leave here as digests. */
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { parseDocument } from 'yaml'
+import { visit } from 'yaml'
 import { shellWord } from '../domain/shell-quote.ts'
 import type { AclFacts, PasswordOnFile } from '../domain/stack/check/acl.ts'
 import type { StackFacts } from '../domain/stack/check/check.ts'
@@ -9,21 +9,31 @@ import type { ComposeFacts } from '../domain/stack/check/compose.ts'
 import type { Names, PathFacts } from '../domain/stack/check/facts.ts'
 import { stackFiles } from '../domain/stack/check/files.ts'
 import type { OpenText } from '../domain/stack/check/leaks.ts'
+import type { ScriptsFacts } from '../domain/stack/check/scripts.ts'
+import { swappablePaths } from '../domain/stack/check/swappable.ts'
 import { scriptFiles, secretFiles } from '../domain/stack/places.ts'
 import { parseCredentials } from '../domain/stack/secrets.ts'
 import type { StackSpec } from '../domain/stack/spec.ts'
 import { sha256Hex } from '../vault/random.ts'
 import { certificatesFacts } from './check-certificates.ts'
+import { ignoreFacts } from './check-git.ts'
 import { partsFor } from './compose-file.ts'
-import { shownPath } from './report.ts'
+import { shownPath, stackCommand } from './report.ts'
+import { renderScripts } from './scripts.ts'
 import { SPEC_FILE } from './spec-file.ts'
 import type { StackPlace } from './stack-place.ts'
+import { readYaml } from './yaml-text.ts'
 
-export function gatherFacts(place: StackPlace, now: Date): StackFacts {
+/** @param env environment for git */
+export function gatherFacts(
+  place: StackPlace,
+  now: Date,
+  env: Readonly<Record<string, string | undefined>>,
+): StackFacts {
   const { root, spec } = place
   const { files } = spec
   const read = (path: string) => readable(resolve(root, path))
-  const paths = [...stackFiles(spec).map(({ path }) => path), files.secrets]
+  const paths = [...stackFiles(spec).map(({ path }) => path), files.secrets, ...swappablePaths(spec)]
   return {
     names: namesFor(root),
     files: { paths: new Map(paths.map((path) => [path, pathFacts(resolve(root, path))])) },
@@ -31,7 +41,8 @@ export function gatherFacts(place: StackPlace, now: Date): StackFacts {
     acl: aclFacts(spec, read),
     conf: read(files.config),
     compose: composeFacts(place, read(files.compose)),
-    ignore: read('.gitignore'),
+    scripts: scriptsFacts(spec, read),
+    ignore: ignoreFacts(place, read, env),
     open: openTexts(spec, read),
   }
 }
@@ -69,16 +80,7 @@ function isReadable(path: string): boolean {
 
 function namesFor(root: string): Names {
   const shown = (path: string) => shownPath(resolve(root, path))
-  const dir = shown('.')
-  return {
-    shown,
-    word: (path) => shellWord(shown(path)),
-    command(line) {
-      // These two take the directory itself.
-      const flag = /^(init|check)\b/.test(line) ? '' : ' --stack'
-      return `valkeep stack ${line}${dir === '.' ? '' : `${flag} ${shellWord(dir)}`}`
-    },
-  }
+  return { shown, word: (path) => shellWord(shown(path)), command: (line) => stackCommand(root, line) }
 }
 
 type Read = (path: string) => string | undefined
@@ -106,16 +108,24 @@ function composeFacts({ root, spec }: StackPlace, text: string | undefined): Com
   }
 }
 
-function parseYaml(text: string): { data: unknown } | { error: string } {
-  const document = parseDocument(text, { merge: true })
-  const firstLine = (message: string) => message.split('\n')[0]?.replace(/:$/, '') ?? ''
-  const [error] = document.errors
-  if (error !== undefined) return { error: firstLine(error.message) }
-  try {
-    return { data: document.toJS({ maxAliasCount: 100 }) }
-  } catch (thrown) {
-    return { error: firstLine((thrown as Error).message) }
-  }
+function parseYaml(text: string): ComposeFacts['file'] {
+  const read = readYaml(text)
+  if ('reason' in read) return { error: read.reason.replace(/:$/, '') }
+  const tags = new Set<string>()
+  visit(read.document, {
+    Node(_, { tag }) {
+      if (tag !== undefined && !tag.startsWith('tag:yaml.org')) tags.add(tag)
+    },
+  })
+  return { data: read.value, tags: [...tags] }
+}
+
+function scriptsFacts(spec: StackSpec, read: Read): ScriptsFacts {
+  const facts = Object.entries(renderScripts(spec)).flatMap(([name, text]) => {
+    const present = read(`${spec.files.scripts}/${name}`)
+    return present === undefined ? [] : [[name, present === text ? 'same' : 'differs'] as const]
+  })
+  return new Map(facts)
 }
 
 /** A word shorter than this would be a password by chance. */

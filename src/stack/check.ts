@@ -10,6 +10,6 @@ export type CheckFlags = { json?: boolean }
 /** @throws CliError (failed) where something must be fixed, and where there is no stack or its stack.yaml is wrong */
 export async function runCheck(context: Context, flags: CheckFlags, dir: string | undefined): Promise<void> {
   const place = openDeclaredStack(dir ?? '.')
-  const facts = gatherFacts(place, new Date())
+  const facts = gatherFacts(place, new Date(), context.childEnv)
   showFindings(context, flags.json ?? false, judgeStack(place.spec, facts), facts.names.command('check'))
 }

@@ -14,7 +14,9 @@ import type { Context } from '../cli/context.ts'
 import type { StackPreset } from '../domain/stack/presets.ts'
 import type { CheckFlags } from './check.ts'
 import type { InitFlags } from './init.ts'
-import type { CertsFlags, ComposeFlags, ConfFlags, SecretsFlags } from './run-parts.ts'
+import type { CertsFlags } from './run-certs.ts'
+import type { ComposeFlags, ConfFlags, ScriptsFlags } from './run-files.ts'
+import type { SecretsFlags } from './run-secrets.ts'
 
 type StackCommand<F extends object> = {
   brief: string
@@ -44,7 +46,8 @@ function stackCommand<F extends object>({
   })
 }
 
-const presets: readonly StackPreset[] = ['default', 'hardened']
+// By hand: the presets themselves are loaded with the command that uses them. The compiler holds the two together.
+const presets = Object.keys({ default: 0, hardened: 0 } satisfies Record<StackPreset, 0>) as StackPreset[]
 
 function parsePreset(text: string): StackPreset {
   const preset = presets.find((name) => name === text)
@@ -61,13 +64,17 @@ const stackFlag = {
 } as const
 
 const certificateFlags = {
-  days: integerFlag('N', 'Days that certificates are valid for (default: 365)'),
+  days: integerFlag('N', 'Days that certificates are valid for (default: what stack.yaml says, else 365)'),
   san: textsFlag('NAME|IP', 'A further name or address of the server; several times for several'),
-  caSubject: textFlag('SUBJECT', 'Subject of the CA (default: /CN=Molis-Valkey-CA/O=OdraLabs)'),
-  serverSubject: textFlag('SUBJECT', 'Subject of the server (default: /CN=valkey/O=OdraLabs)'),
-  clientSubject: textFlag('SUBJECT', 'Subject of the client (default: /CN=valkey-client/O=OdraLabs)'),
+  caSubject: textFlag(
+    'SUBJECT',
+    'Subject of the CA (default: what stack.yaml says, else /CN=Molis-Valkey-CA/O=OdraLabs)',
+  ),
+  serverSubject: textFlag('SUBJECT', 'Subject of the server (likewise, else /CN=valkey/O=OdraLabs)'),
+  clientSubject: textFlag('SUBJECT', 'Subject of the client (likewise, else /CN=valkey-client/O=OdraLabs)'),
 }
 const applyFlag = switchFlag('Restart the container, wait until it is healthy, and say how long it was away')
+const forceFlag = switchFlag('Overwrite what says something else')
 const ioThreadsFlag = textFlag('auto|N', 'I/O threads; auto fits them to the CPU limit')
 const networkExternalFlag = switchFlag('The network is there already: the file does not make it')
 
@@ -112,7 +119,7 @@ const certs = stackCommand<CertsFlags>({
     force: switchFlag('Everything new, the CA too: clients need the new ca.crt and a new pair'),
     apply: applyFlag,
   },
-  run: async (context, flags, dir, signal) => (await import('./run-parts.ts')).runCerts(context, flags, dir, signal),
+  run: async (context, flags, dir, signal) => (await import('./run-certs.ts')).runCerts(context, flags, dir, signal),
 })
 
 const secrets = stackCommand<SecretsFlags>({
@@ -130,14 +137,15 @@ const secrets = stackCommand<SecretsFlags>({
     force: switchFlag('New passwords for everybody'),
     apply: applyFlag,
   },
-  run: async (context, flags, dir, signal) => (await import('./run-parts.ts')).runSecrets(context, flags, dir, signal),
+  run: async (context, flags, dir, signal) =>
+    (await import('./run-secrets.ts')).runSecrets(context, flags, dir, signal),
 })
 
 const conf = stackCommand<ConfFlags>({
   brief: 'Write valkey.conf',
   positional: ['FILE', "Where; - prints it (default: the stack's; without stack.yaml ./config/valkey.conf)"],
-  flags: { stack: stackFlag, ioThreads: ioThreadsFlag, force: switchFlag('Overwrite a file that says something else') },
-  run: async (context, flags, file) => (await import('./run-parts.ts')).runConf(context, flags, file),
+  flags: { stack: stackFlag, ioThreads: ioThreadsFlag, force: forceFlag, apply: applyFlag },
+  run: async (context, flags, file, signal) => (await import('./run-files.ts')).runConf(context, flags, file, signal),
 })
 
 const compose = stackCommand<ComposeFlags>({
@@ -148,9 +156,16 @@ const compose = stackCommand<ComposeFlags>({
     stack: stackFlag,
     into: textFlag('FILE', 'Add service, network, volume and secrets to this file; its lines and comments stay'),
     networkExternal: networkExternalFlag,
-    force: switchFlag('Overwrite what says something else'),
+    force: forceFlag,
   },
-  run: async (context, flags, file) => (await import('./run-parts.ts')).runCompose(context, flags, file),
+  run: async (context, flags, file) => (await import('./run-files.ts')).runCompose(context, flags, file),
+})
+
+const scripts = stackCommand<ScriptsFlags>({
+  brief: 'Write the scripts that do the same without Node, and the health check',
+  positional: ['DIR', "Where (default: the stack's; without stack.yaml ./scripts)"],
+  flags: { stack: stackFlag, force: forceFlag },
+  run: async (context, flags, dir) => (await import('./run-files.ts')).runScripts(context, flags, dir),
 })
 
 const check = stackCommand<CheckFlags>({
@@ -177,6 +192,7 @@ export const stackCommands = group('A hardened Valkey under Docker Compose', {
   secrets,
   conf,
   compose,
+  scripts,
   check,
   health,
 })

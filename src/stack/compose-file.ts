@@ -1,10 +1,14 @@
 /** The stack's own compose file, and its parts inside a file of somebody else's. */
 import { dirname, isAbsolute, join, relative } from 'node:path'
 import { Document, isMap, isScalar, isSeq, visit, type YAMLSeq } from 'yaml'
-import { type ComposeParts, type ComposePaths, stackCompose } from '../domain/stack/compose.ts'
+import { CliError, exitCodes } from '../cli/exit-code.ts'
+import { type ComposeParts, type ComposePaths, handoverService, stackCompose } from '../domain/stack/compose.ts'
 import type { StackSpec } from '../domain/stack/spec.ts'
 import { shellWord } from '../domain/shell-quote.ts'
-import { shownPath } from './report.ts'
+import { readText } from './files.ts'
+import { shownPath, stackCommand } from './report.ts'
+import type { StackPlace } from './stack-place.ts'
+import { readYaml } from './yaml-text.ts'
 
 /** Comments of the compose file, by the key that they stand before. */
 const comments: Record<string, string> = {
@@ -67,6 +71,22 @@ export const composeLine = (file: string, words: string): string =>
 
 /** The line that starts a stack. */
 export const startLine = (file: string): string => composeLine(file, 'up -d --wait')
+
+/**
+ * Makes sure that a compose file is ours to write: one with services of others is theirs, whatever it is asked for.
+ * @throws CliError
+ */
+export function ownComposeFile({ root, spec }: StackPlace, path: string): void {
+  const present = readText(path)
+  const read = present === undefined ? undefined : readYaml(present)
+  const value = read !== undefined && 'value' in read ? (read.value as { services?: object } | null) : null
+  const ours = [spec.service.name, handoverService(spec)]
+  const others = Object.keys(value?.services ?? {}).filter((name) => !ours.includes(name))
+  if (others.length === 0) return
+  throw new CliError(exitCodes.conflict, `${shownPath(path)} holds other services: ${others.join(', ')}`, {
+    next: `Add to it instead: ${stackCommand(root, `compose --into ${shownPath(path)}`)}, and set files.compose_shared: true in stack.yaml`,
+  })
+}
 
 /** The stack's own compose file. */
 export function renderCompose(spec: StackSpec, root: string, file: string): string {

@@ -9,7 +9,8 @@ import { propertyRuns } from '../../test/support/acl-arbitraries.ts'
 import { mergeCompose } from './compose-merge.ts'
 
 const parts = partsFor(defaultSpec(), '/stack', '/stack/docker-compose.yml')
-const merge = (text: string, force = false) => mergeCompose(text, parts, 'docker-compose.yml', force)
+const merge = (text: string, force = false) =>
+  mergeCompose(text, parts, 'docker-compose.yml', { force, forceLine: 'valkeep stack compose --force' })
 
 const asData = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
@@ -83,7 +84,6 @@ for (const [what, text] of [
   ['only a comment', '# ours\n'],
   ['a section without a value', 'services:\nvolumes:\n# end\n'],
   ['a service without a line break at its end', 'services:\n  a:\n    image: x'],
-  ['Windows line ends', 'services:\r\n  a:\r\n    image: x\r\n'],
   ['anchors and merges', 'x-a: &a {restart: always}\nservices:\n  a:\n    <<: *a\n    image: x # pinned\n'],
   ['a block text at its end', 'services:\n  a:\n    command: |\n      one\n\n      two\n\n\nvolumes: {}\n'],
 ] as const)
@@ -102,15 +102,46 @@ for (const [what, text] of [
     })
   })
 
-test('an entry of our name that says something else is refused, and replaced by force', () => {
-  const theirs = 'services:\n  # ours\n  valkey:\n    image: redis\n  other: {image: x}\n'
+test('an entry of our name that says something else is refused, and exchanged by force, and no other line with it', () => {
+  const theirs = `services:
+    # theirs
+    web:   {image: x}
+    agent:
+        secrets: [{source: s,   mode: 0440}]   # octal for one reader, decimal for another
+    # before ours
+    valkey:
+        image: redis   # goes
+        deploy: {replicas: 010}
+    # behind ours
+
+    last: {image: y}
+`
   assert.throws(
     () => merge(theirs),
     (error) => error instanceof CliError && error.reasons.includes('services.valkey'),
   )
-  const forced = parse(merge(theirs, true).text) as { services: Record<string, { image: string }> }
-  assert.equal(forced.services['valkey']?.image, 'valkey/valkey:8-alpine')
-  assert.equal(forced.services['other']?.image, 'x')
+  const forced = merge(theirs, true).text
+  const stay = theirs.split('\n').filter((line) => line.trim() !== '' && !/valkey:|redis|replicas/.test(line))
+  assert.ok(holdsLines(forced, stay), forced)
+  assert.deepEqual((parse(forced) as { services: object }).services, {
+    ...(parse(theirs) as { services: object }).services,
+    valkey: asData(parts.services['valkey']),
+  })
+  assert.equal(merge(forced, true).text, forced)
+})
+
+test('what cannot be put in as text is refused, not printed anew', () => {
+  for (const text of ['services: {a: {image: x, mode: 0440}}\n', '{"services": {"a": {"image": "x"}}}\n'])
+    assert.throws(
+      () => merge(text),
+      (error) => error instanceof CliError && /without printing other lines anew/.test(error.message),
+      text,
+    )
+})
+
+test('line ends stay what they are', () => {
+  const merged = merge('services:\r\n  a:\r\n    image: x\r\n').text
+  assert.doesNotMatch(merged, /[^\r]\n/)
 })
 
 test('a network that is there stays as it is, and is named', () => {

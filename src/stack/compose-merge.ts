@@ -1,12 +1,16 @@
 /**
  * Puts a stack's parts into a compose file that somebody keeps by hand: every line of theirs stays where it is and as it
- * is. Text is inserted, nothing is printed anew; what comes out is read again and must mean the two together.
+ * is. Text is inserted or exchanged, nothing is printed anew; what comes out is read again and must mean the two together.
  */
+import { realpathSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { type Document, isMap, isScalar, parseDocument, type YAMLMap } from 'yaml'
+import { type Document, isMap, isScalar, type Pair, type YAMLMap } from 'yaml'
 import { CliError, exitCodes } from '../cli/exit-code.ts'
 import type { ComposeParts } from '../domain/stack/compose.ts'
-import { yamlOf } from './compose-file.ts'
+import { composeLine, partsFor, yamlOf } from './compose-file.ts'
+import { placementOf, readText, told, writeText } from './files.ts'
+import { addFile, type Report, shownPath, stackCommand } from './report.ts'
+import type { StackPlace } from './stack-place.ts'
 import { readYaml } from './yaml-text.ts'
 
 export type Merged = {
@@ -24,11 +28,19 @@ const sections: Section[] = ['services', 'networks', 'volumes', 'secrets']
 /**
  * @param text the file as it is; empty is a file to begin
  * @param path for messages
- * @param force replaces entries of our names that say something else; these alone are printed anew
+ * @param options.force exchanges entries of our names that say something else
+ * @param options.forceLine the command that does
  * @throws CliError where the file is no compose file, or has such entries and `force` is off
  */
-export function mergeCompose(text: string, parts: ComposeParts, path: string, force: boolean): Merged {
-  let current = text
+export function mergeCompose(
+  text: string,
+  parts: ComposeParts,
+  path: string,
+  { force, forceLine }: { force: boolean; forceLine: string },
+): Merged {
+  // Worked on with plain line ends, and given back with its own.
+  const isCrLf = /\r\n/.test(text) && !/[^\r]\n/.test(text)
+  let current = isCrLf ? text.replaceAll('\r\n', '\n') : text
   const result: Merged = { text, added: [], keptNetworks: [] }
   const conflicts: string[] = []
   for (const section of sections) {
@@ -39,11 +51,10 @@ export function mergeCompose(text: string, parts: ComposeParts, path: string, fo
       if (there !== undefined && section === 'networks') result.keptNetworks.push(name)
       else if (there !== undefined && !force) conflicts.push(`${section}.${name}`)
       else {
-        current =
-          there === undefined
-            ? insert(current, before.document, section, name, wanted)
-            : replace(before.document, section, name, wanted)
-        verify(current, before, section, name, wanted, path)
+        const merged = put(current, before.document, section, name, wanted)
+        if (merged === undefined || !means(merged, before, section, name, wanted))
+          throw unreachable(path, section, name)
+        current = merged
         result.added.push(`${section}.${name}`)
       }
     }
@@ -51,9 +62,9 @@ export function mergeCompose(text: string, parts: ComposeParts, path: string, fo
   if (conflicts.length > 0)
     throw new CliError(exitCodes.conflict, `${path} has entries of these names that say something else`, {
       reasons: conflicts,
-      next: 'Rename yours, choose other names in stack.yaml, or replace them: --force',
+      next: `Rename yours, or exchange them: ${forceLine}`,
     })
-  return { ...result, text: current }
+  return { ...result, text: isCrLf ? current.replaceAll('\n', '\r\n') : current }
 }
 
 const plain = (value: object): unknown => JSON.parse(JSON.stringify(value))
@@ -62,46 +73,63 @@ const plain = (value: object): unknown => JSON.parse(JSON.stringify(value))
 function readFile(text: string, path: string): File {
   const read = readYaml(text)
   const value = 'reason' in read ? undefined : (read.value ?? {})
-  const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value)
-  const file = isMapping ? (value as Record<string, Record<string, unknown>>) : {}
-  const wrong = sections.find((name) => (file[name] ?? null) !== null && !isPlain(file[name]))
-  if (!('reason' in read) && isMapping && wrong === undefined) return { document: read.document, value: file }
+  const file = isMapping(value) ? (value as File['value']) : {}
+  const wrong = sections.find((name) => (file[name] ?? null) !== null && !isMapping(file[name]))
+  if (!('reason' in read) && isMapping(value) && wrong === undefined) return { document: read.document, value: file }
   const reason = 'reason' in read ? read.reason : wrong === undefined ? 'it is no mapping' : `${wrong} is no mapping`
   throw new CliError(exitCodes.failed, `${path} is not a compose file that can be added to`, {
     reasons: [reason],
-    next: 'Mend it; docker compose config says more.',
+    next: `Mend it; this says more: ${composeLine(path, 'config --quiet')}`,
   })
 }
 
-const isPlain = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isMapping = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Adds one entry to a section, made where it is missing, in the indentation of its neighbours. */
-function insert(text: string, document: Document, section: Section, name: string, value: object): string {
-  const root = document.contents
-  const pair = isMap(root) ? root.items.find(({ key }) => isScalar(key) && key.value === section) : undefined
-  const map = pair?.value
+const nameOf = ({ key }: Pair): unknown => (isScalar(key) ? key.value : undefined)
+const pairOf = (map: unknown, name: string): Pair | undefined =>
+  isMap(map) ? (map as YAMLMap).items.find((pair) => nameOf(pair) === name) : undefined
+
+/**
+ * Adds or exchanges one entry of a section, in the indentation of its neighbours.
+ * @returns undefined where that cannot be done as text: within braces
+ */
+function put(text: string, document: Document, section: Section, name: string, value: object): string | undefined {
+  const lines = (columns: number) => indented(yamlOf({ [name]: value }, false), columns)
+  const pair = pairOf(document.contents, section)
   if (pair === undefined) {
     const gap = text === '' || text.endsWith('\n') ? '' : '\n'
-    return `${text}${gap}${text.trim() === '' ? '' : '\n'}${section}:\n${indented(entry(name, value), 2)}`
+    return `${text}${gap}${text.trim() === '' ? '' : '\n'}${section}:\n${lines(2)}`
   }
-  if (isMap(map) && !map.flow && map.items.length > 0)
-    return splice(text, endOf(text, map), indented(entry(name, value), columnOf(text, map)))
-  if (map === null || (isScalar(map) && map.value === null)) {
-    const at = lineEnd(text, isScalar(pair.key) ? (pair.key.range?.[1] ?? 0) : 0)
-    return splice(text, at, indented(entry(name, value), 2))
+  const map = pair.value
+  const keyEnd = isScalar(pair.key) ? (pair.key.range?.[1] ?? 0) : 0
+  if (map === null || (isScalar(map) && map.value === null)) return splice(text, lineEnd(text, keyEnd), lines(2))
+  if (!isMap(map)) return undefined
+  if (map.items.length === 0) {
+    const [from = 0, to = 0] = map.range ?? []
+    return splice(
+      `${text.slice(0, from).trimEnd()}${text.slice(to)}`,
+      lineEnd(text.slice(0, from).trimEnd() + text.slice(to), keyEnd),
+      lines(2),
+    )
   }
-  return replace(document, section, name, value)
+  if (map.flow) return undefined
+  const old = pairOf(map, name)
+  const column = columnOf(text, map)
+  if (old === undefined) return splice(text, lineEnd(text, map.range?.[1] ?? text.length), lines(column))
+  const from = isScalar(old.key) ? lineStart(text, old.key.range?.[0] ?? 0) : 0
+  const to = lineEnd(text, (old.value as { range?: [number, number, number] } | null)?.range?.[1] ?? keyEnd)
+  return `${text.slice(0, from)}${lines(column)}${text.slice(to)}`
 }
-
-const entry = (name: string, value: object): string => yamlOf({ [name]: value }, false)
 
 const indented = (text: string, columns: number) => text.replace(/^(?=.)/gm, ' '.repeat(columns))
 
-/** Puts whole lines after the line that ends at `at`. */
+/** Puts whole lines in at a place that begins a line, or ends the text. */
 function splice(text: string, at: number, lines: string): string {
   const before = text.slice(0, at)
   return `${before}${before === '' || before.endsWith('\n') ? '' : '\n'}${lines}${text.slice(at)}`
 }
+
+const lineStart = (text: string, at: number): number => text.lastIndexOf('\n', at - 1) + 1
 
 /** Behind the line break of the line that holds this place, a comment behind a value included. */
 function lineEnd(text: string, at: number): number {
@@ -110,26 +138,47 @@ function lineEnd(text: string, at: number): number {
   return end === -1 ? text.length : end + 1
 }
 
-const endOf = (text: string, map: YAMLMap): number => lineEnd(text, map.range?.[1] ?? text.length)
-
 function columnOf(text: string, map: YAMLMap): number {
   const key = map.items[0]?.key
   const start = isScalar(key) ? (key.range?.[0] ?? 0) : 0
-  return start - (text.lastIndexOf('\n', start - 1) + 1)
+  return start - lineStart(text, start)
 }
 
-/** Where text cannot be put in (a mapping in braces) or has to go: the library prints the file anew, with its comments. */
-function replace(document: Document, section: Section, name: string, value: object): string {
-  const copy = document.clone()
-  const map = copy.get(section)
-  if (isMap(map) && map.items.length === 0) map.flow = false
-  copy.setIn([section, name], parseDocument(entry(name, value)).get(name, true))
-  return copy.toString({ lineWidth: 0 })
-}
-
-/** What came out must mean what was there and the entry. */
-function verify(text: string, before: File, section: Section, name: string, value: object, path: string): void {
+/** Whether a text means what was there and the entry. */
+function means(text: string, before: File, section: Section, name: string, value: object): boolean {
   const expected = { ...before.value, [section]: { ...before.value[section], [name]: plain(value) } }
-  if (!isDeepStrictEqual(readFile(text, path).value, expected))
-    throw new Error(`adding ${section}.${name} to ${path} would have changed what else it says; nothing was written`)
+  const read = readYaml(text)
+  return !('reason' in read) && isDeepStrictEqual(read.value, expected)
+}
+
+const unreachable = (path: string, section: Section, name: string) =>
+  new CliError(exitCodes.conflict, `${section}.${name} cannot be put into ${path} without printing other lines anew`, {
+    next: `Write ${section} as a block, an entry a line without braces, then run the command again.`,
+  })
+
+/** The compose file that the stack is added to. @throws CliError where there is none */
+export function readTarget(path: string): string {
+  const present = readText(path)
+  if (present !== undefined) return present
+  throw new CliError(exitCodes.notFound, `There is no ${shownPath(path)} to add to`, {
+    next: 'Make it, or leave --into out: a compose file of its own is then written.',
+  })
+}
+
+/** What the file would be. @throws CliError as mergeCompose; nothing is written */
+export function mergedText({ root, spec }: StackPlace, path: string, force: boolean): Merged {
+  const forceLine = stackCommand(root, `compose --into ${shownPath(path)} --force`)
+  return mergeCompose(readTarget(path), partsFor(spec, root, path), shownPath(path), { force, forceLine })
+}
+
+/** Puts the stack into a compose file that is there; its mode and owner stay, and a link stays one. */
+export function mergeIntoFile(place: StackPlace, path: string, force: boolean, report: Report): void {
+  const merged = mergedText(place, path, force)
+  for (const network of merged.keptNetworks)
+    report.notes.push(
+      `${shownPath(path)} has the network ${network} already, and keeps it as it is: only internal: true keeps the server off other networks`,
+    )
+  if (merged.text === readTarget(path)) return addFile(report, path, 'kept')
+  const file = told(`cannot read ${shownPath(path)}`, () => realpathSync(path))
+  writeText(report, file, merged.text, placementOf(file))
 }

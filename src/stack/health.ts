@@ -12,6 +12,7 @@ import {
   verdictLine,
 } from '../domain/stack/health.ts'
 import { connect } from '../valkey/client.ts'
+import { ValkeyRefused, ValkeyTimeout, ValkeyUnreachable } from '../valkey/errors.ts'
 import { parseFields } from '../valkey/info.ts'
 
 /** Prints one line. @throws CliError (failed) where it is CRITICAL */
@@ -64,7 +65,16 @@ async function ask(settings: HealthSettings, { password, cert, key, ca }: Files)
     const info = await connection.call(['INFO', 'memory', 'persistence'], { timeoutMs: left() })
     return judgeHealth(Object.fromEntries(parseFields(String(info))), settings.memoryWarnPercent)
   } catch (error) {
-    // Errors of the client hold no secret; a broken certificate or key file is one of OpenSSL's.
-    return critical((error as Error).message.split('\n')[0] ?? 'no answer')
+    return critical(reasonOf(error, settings))
   }
+}
+
+/** What went wrong, in the words of the shell script. Errors of the client hold no secret. */
+function reasonOf(error: unknown, { host, port, user, cert, key, timeoutSeconds }: HealthSettings): string {
+  const { message, code } = error as NodeJS.ErrnoException
+  if (error instanceof ValkeyTimeout) return `no answer within ${timeoutSeconds} seconds`
+  if (error instanceof ValkeyRefused) return `the server refuses the user ${user} with this password`
+  if (error instanceof ValkeyUnreachable) return `cannot connect to ${host}:${port}: ${code ?? message}`
+  if (code?.startsWith('ERR_OSSL') === true) return `${cert} and ${key} cannot be used: ${message.split(':').at(-1)}`
+  return message.split('\n')[0] ?? 'no answer'
 }

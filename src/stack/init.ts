@@ -8,33 +8,22 @@ import { ignoredPaths } from '../domain/stack/places.ts'
 import type { StackPreset } from '../domain/stack/presets.ts'
 import type { StackSpec } from '../domain/stack/spec.ts'
 import { ensureCertificates } from './certs.ts'
-import { renderCompose, startLine } from './compose-file.ts'
+import { ownComposeFile, renderCompose, startLine } from './compose-file.ts'
+import { mergedText, mergeIntoFile } from './compose-merge.ts'
+import { renderStackConf } from './conf-file.ts'
 import { ensureText, modes, readText, writeText } from './files.ts'
-import { addFile, newReport, type Report, shownPath } from './report.ts'
-import {
-  checkedSpec,
-  ioThreadsOf,
-  mergeIntoFile,
-  readTarget,
-  renderStackConf,
-  showReport,
-  withCertificateFlags,
-} from './run-parts.ts'
+import { type CertificateFlags, checkedSpec, ioThreadsOf, withCertificateFlags } from './flags.ts'
+import { addFile, newReport, type Report, showReport, shownPath, stackCommand } from './report.ts'
 import { renderScripts } from './scripts.ts'
 import { ensureSecrets } from './secrets.ts'
 import { renderSpec, SPEC_FILE } from './spec-file.ts'
 import { fileOwner, openStack, type Owner, ownUser, say, type StackPlace } from './stack-place.ts'
 
-export type InitFlags = {
+export type InitFlags = CertificateFlags & {
   preset?: StackPreset
   prefix?: string
   perUserFiles?: boolean
   user?: string
-  days?: number
-  san?: string[]
-  caSubject?: string
-  serverSubject?: string
-  clientSubject?: string
   ioThreads?: string
   network?: string
   networkExternal?: boolean
@@ -47,8 +36,10 @@ export async function runInit(context: Context, flags: InitFlags, dir: string | 
   const found = openStack(dir ?? '.')
   const place: StackPlace = { ...found, spec: specFor(found, flags), declared: true }
   const { root, spec } = place
-  // Before anything is written.
-  if (flags.into !== undefined) readTarget(resolve(root, spec.files.compose))
+  const compose = resolve(root, spec.files.compose)
+  // Before anything is written: a compose file that the stack cannot go into.
+  if (spec.files.compose_shared) mergedText(place, compose, false)
+  else ownComposeFile(place, compose)
   const report = newReport()
   const owner = fileOwner(place)
   const text = (path: string, content: string, mode: number, ofContainer = false) =>
@@ -56,21 +47,19 @@ export async function runInit(context: Context, flags: InitFlags, dir: string | 
 
   if (found.declared) addFile(report, join(root, SPEC_FILE), 'kept')
   else writeText(report, join(root, SPEC_FILE), renderSpec(spec), { mode: modes.plain })
+  // Before there is a secret for git to see.
+  ensureIgnored(report, join(root, '.gitignore'), spec)
   await makeCertificates(context, place, owner, report)
-  const change = { force: false, rotate: undefined, keepOld: false, dropOld: undefined }
-  ensureSecrets({ dir: resolve(root, spec.files.secrets), spec, change, owner }, report)
+  makeSecrets(place, owner, report)
   text(resolve(root, spec.files.config), renderStackConf(spec), modes.plain, true)
   for (const [name, script] of Object.entries(renderScripts(spec)))
     text(resolve(root, spec.files.scripts, name), script, modes.program)
-  const compose = resolve(root, spec.files.compose)
-  if (flags.into === undefined) text(compose, renderCompose(spec, root, compose), modes.plain)
-  else mergeIntoFile(place, compose, false, report)
-  ensureIgnored(report, join(root, '.gitignore'), spec)
-  const isMade = report.files.every(({ action }) => action !== 'differs')
-  if (!isMade)
-    report.notes.push(
-      'What differs from stack.yaml was kept. To write it anew: valkeep stack conf --force, valkeep stack compose --force',
-    )
+  if (spec.files.compose_shared) mergeIntoFile(place, compose, false, report)
+  else text(compose, renderCompose(spec, root, compose), modes.plain)
+  if (report.files.some(({ action }) => action === 'differs')) {
+    const lines = ['conf', 'scripts', 'compose'].map((part) => stackCommand(root, `${part} --force`))
+    report.notes.push(`What differs from stack.yaml was kept. To write it anew: ${lines.join(', ')}`)
+  }
   showReport(context, flags.json ?? false, report, { next: startLine(compose) })
 }
 
@@ -79,21 +68,43 @@ export async function runInit(context: Context, flags: InitFlags, dir: string | 
  * @throws CliError where both are there and say different things
  */
 function specFor({ root, declared, spec }: StackPlace, flags: InitFlags): StackSpec {
-  const asked = Object.entries(flags).filter(
-    ([name, value]) => name !== 'json' && name !== 'into' && value !== undefined,
-  )
+  const asked = Object.entries(flags).filter(([name, value]) => name !== 'json' && value !== undefined)
+  if (declared && asked.length === 0) return spec
   const wanted = newSpec(flags, root)
   if (!declared) return wanted
-  const compose = flags.into === undefined ? spec.files.compose : wanted.files.compose
+  // What nobody asked for may have been changed since.
   const same: StackSpec = {
     ...wanted,
-    files: { ...wanted.files, compose: spec.files.compose },
+    files: flags.into === undefined ? spec.files : wanted.files,
     service: { ...wanted.service, user: flags.user ?? spec.service.user },
   }
-  if (compose === spec.files.compose && (asked.length === 0 || isDeepStrictEqual(same, spec))) return spec
+  if (isDeepStrictEqual(same, spec) || isWithin(flags, wanted, spec)) return spec
   throw new CliError(exitCodes.conflict, `${shownPath(join(root, SPEC_FILE))} is there already and says otherwise`, {
-    next: `Change it there, then run valkeep stack init ${shownPath(root)} without those flags.`,
+    next: `Change it there, then run ${stackCommand(root, 'init')} without those flags.`,
   })
+}
+
+/** Whether what was asked for is what the spec says, in the fields that flags name. */
+function isWithin(flags: InitFlags, wanted: StackSpec, spec: StackSpec): boolean {
+  const pairs: [unknown, unknown, unknown][] = [
+    [flags.preset ?? flags.perUserFiles, wanted.users, spec.users],
+    [flags.prefix, wanted.prefix, spec.prefix],
+    [flags.user, wanted.service.user, spec.service.user],
+    [flags.network, wanted.service.network, spec.service.network],
+    [flags.networkExternal, wanted.service.network_external, spec.service.network_external],
+    [flags.ioThreads, wanted.server.io_threads, spec.server.io_threads],
+    [flags.days, wanted.certificates.days, spec.certificates.days],
+    [
+      flags.san,
+      wanted.certificates.names.concat(wanted.certificates.addresses),
+      spec.certificates.names.concat(spec.certificates.addresses),
+    ],
+    [flags.caSubject, wanted.certificates.ca, spec.certificates.ca],
+    [flags.serverSubject, wanted.certificates.server, spec.certificates.server],
+    [flags.clientSubject, wanted.certificates.client, spec.certificates.client],
+    [flags.into, wanted.files.compose, spec.files.compose],
+  ]
+  return pairs.every(([flag, a, b]) => flag === undefined || isDeepStrictEqual(a, b))
 }
 
 function newSpec(flags: InitFlags, root: string): StackSpec {
@@ -104,13 +115,13 @@ function newSpec(flags: InitFlags, root: string): StackSpec {
     ...(prefix === undefined ? {} : { prefix }),
     ...(perUserFiles === undefined ? {} : { perUserFiles }),
   })
-  const compose = flags.into === undefined ? base.files.compose : relative(root, resolve(flags.into))
+  const into = flags.into === undefined ? {} : { compose: relative(root, resolve(flags.into)), compose_shared: true }
   return withCertificateFlags(
     checkedSpec({
       ...base,
       server: { ...base.server, io_threads: ioThreadsOf(flags.ioThreads) ?? base.server.io_threads },
       service: { ...base.service, network: network ?? base.service.network, network_external: networkExternal },
-      files: { ...base.files, compose },
+      files: { ...base.files, ...into },
     }),
     flags,
   )
@@ -118,11 +129,17 @@ function newSpec(flags: InitFlags, root: string): StackSpec {
 
 function makeCertificates(context: Context, { root, spec }: StackPlace, owner: Owner | undefined, report: Report) {
   const making = () => say(context, 'Making keys and certificates (a few seconds)')
+  const command = (line: string) => stackCommand(root, `certs ${line}`)
   const options = { dir: resolve(root, spec.files.certs), spec, renew: false, renewCa: false, force: false }
-  return ensureCertificates({ ...options, now: new Date(), owner, making }, report)
+  return ensureCertificates({ ...options, now: new Date(), owner, making, command }, report)
 }
 
-/** The lines that are there stay as they are. */
+function makeSecrets({ root, spec }: StackPlace, owner: Owner | undefined, report: Report): void {
+  const change = { force: false, rotate: undefined, keepOld: false, dropOld: undefined }
+  const command = (line: string) => stackCommand(root, `secrets ${line}`)
+  ensureSecrets({ dir: resolve(root, spec.files.secrets), spec, change, owner, command }, report)
+}
+
 function ensureIgnored(report: Report, path: string, spec: StackSpec): void {
   const present = readText(path)
   const lines = (present ?? '').split('\n').map((line) => line.trim())

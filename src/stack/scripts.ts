@@ -55,6 +55,7 @@ const certs = (spec: StackSpec): Record<string, Fill> => ({
   NAMES: spec.certificates.names.join(' '),
   ADDRESSES: spec.certificates.addresses.join(' '),
   OWNER: spec.service.user,
+  STACK_DIR: spec.files.certs,
   RESTART: restartLine(spec),
 })
 
@@ -81,7 +82,7 @@ function secrets(spec: StackSpec): Record<string, Fill> {
     const [before, after] = sides.get(name) ?? ['', '']
     return [
       `${shellQuote(name)})`,
-      `  env=${shellQuote(user.env)} file=${shellQuote(user.password_file ?? '')}`,
+      `  env=${shellQuote(user.env)} file=${shellQuote(user.password_file ?? '')} reader=${shellQuote(user.owner ?? '')}`,
       `  before=${shellQuote(before)}`,
       `  after=${shellQuote(after)}`,
       '  ;;',
@@ -95,6 +96,7 @@ function secrets(spec: StackSpec): Record<string, Fill> {
     USERS: Object.keys(spec.users).join(' '),
     HEALTH_USER: spec.health_user,
     OWNER: spec.service.user,
+    STACK_DIR: spec.files.secrets,
     RESTART: restartLine(spec),
     ALPHABET: GENERATED_PASSWORD_ALPHABET,
     LENGTH: GENERATED_PASSWORD_LENGTH,

@@ -13,13 +13,14 @@ const comments: Record<string, string> = {
     ' The oldest Valkey that the files must start on. Raise it with the image: rules for newer commands are then written.',
   users:
     ' Rules of users go to valkey_users.acl in this order, after -@all. Another user is another entry;\n' +
-    ' password_file gives a user a file of its own. Then: valkeep stack secrets, and restart the container.',
+    ' password_file gives a user a file of its own, owner: "UID:GID" hands it to who reads it. Then: valkeep stack secrets --apply.',
   health_user: ' Whom the health check logs in as; its password_file is mounted into the container.',
   'server.io_threads': ' auto, or a number: more than the CPU limit carries costs most of the throughput.',
   'server.aof_file': ' Another name later means a start with no data.',
   'service.network_external': ' true: the network is there already, and not made by the compose file.',
   'service.user': ' UID:GID of the server. Its secrets, keys and certificates must be theirs.',
   files: ' Where the commands write, from this directory.',
+  'files.compose_shared': ' true: the compose file is somebody else’s too, and the stack is added to it.',
 }
 
 /** @throws CliError naming every field that is wrong */

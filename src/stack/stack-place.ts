@@ -51,22 +51,25 @@ export function partPath(place: StackPlace, given: string | undefined, declared:
   return place.declared ? resolve(place.root, declared) : resolve(alone)
 }
 
+/** Whom the files that the container reads belong to. @throws CliError as ownerOf */
+export const fileOwner = ({ spec }: StackPlace): Owner | undefined =>
+  ownerOf(spec.service.user, 'what the service reads')
+
 /**
- * Whom the files that the container reads belong to. Only root can hand them over.
- * @throws CliError where another user than the service's own writes them: the container could not read them
+ * Whom a file is handed to. Only root can hand files over.
+ * @param ids `UID:GID`; undefined is whoever writes it
+ * @returns undefined where it is the writer's own already
+ * @throws CliError where another user writes it: its reader could not read it
  */
-export function fileOwner({ spec }: StackPlace): Owner | undefined {
-  const [uid = 0, gid = 0] = spec.service.user.split(':').map(Number)
+export function ownerOf(ids: string | undefined, what: string): Owner | undefined {
+  if (ids === undefined) return undefined
+  const [uid = 0, gid = 0] = ids.split(':').map(Number)
   const self = process.getuid?.()
   if (self === 0) return { uid, gid }
   if (self === undefined || self === uid) return undefined
-  throw new CliError(
-    exitCodes.failed,
-    `The service runs as user ${spec.service.user}, and only root can hand it files`,
-    {
-      next: `Run this as root, or set service.user to ${ownUser()} in ${SPEC_FILE}.`,
-    },
-  )
+  throw new CliError(exitCodes.failed, `The user ${ids} needs ${what}, and only root can hand files over`, {
+    next: `Run this as root, or set ${ownUser()} in ${SPEC_FILE}.`,
+  })
 }
 
 /** Progress for a person, on stderr. */

@@ -7,6 +7,7 @@ import { type Document, parseDocument } from 'yaml'
 export function readYaml(text: string): { document: Document; value: unknown } | { reason: string } {
   const document = parseDocument(text, { merge: true })
   const [error] = document.errors
+  if (error?.code === 'MULTIPLE_DOCS') return { reason: 'it holds more than one document' }
   if (error !== undefined) return { reason: error.message.split('\n')[0] ?? 'it is not YAML' }
   try {
     return { document, value: document.toJS({ maxAliasCount: 100 }) }

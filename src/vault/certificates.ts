@@ -61,6 +61,16 @@ export function parseCertificate(pem: string): X509Certificate {
   }
 }
 
+/** Whether an authority signed a certificate: by name, by key identifier and by signature. */
+export function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
+  try {
+    return certificate.checkIssued(authority) && certificate.verify(authority.publicKey)
+  } catch {
+    // A key of a kind that cannot verify has signed nothing.
+    return false
+  }
+}
+
 function fingerprintOf(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(':', '').toLowerCase()
 }

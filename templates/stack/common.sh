@@ -35,3 +35,11 @@ lock() {
   locked=yes
   echo $$ >"$work/.pid"
 }
+
+# Only root can hand files over, and the container reads none that are somebody else's.
+check_owner() {
+  case $(id -u) in
+    0 | "${owner%:*}") ;;
+    *) fail "the service runs as user $owner, and only root can hand it files: run this as root, or as that user" ;;
+  esac
+}

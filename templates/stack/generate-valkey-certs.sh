@@ -14,6 +14,7 @@ client_subject=@CLIENT_SUBJECT@
 names=@NAMES@
 addresses=@ADDRESSES@
 owner=@OWNER@
+stack_dir=@STACK_DIR@
 restart=@RESTART@
 # Where files are written before they have their names; it also keeps a second run out. A .gitignore of *.key covers it.
 work=.new.key
@@ -61,6 +62,8 @@ read_command_line() {
     shift
   done
   [ $force = no ] || [ $renew$renew_ca = nono ] || wrong '--force makes everything new: it stands alone'
+  # In a stack's directory it is the stack's.
+  if [ -z "$dir" ] && [ -f stack.yaml ]; then dir=$stack_dir; fi
   dir=${dir:-./certs/valkey}
   # cd and mkdir would take a leading dash for an option.
   case $dir in -*) dir=./$dir ;; esac
@@ -353,6 +356,7 @@ main() {
   newline='
 '
   replaced=no
+  check_owner
   enter
   for name in ca.key server.key client.key ca.crt server.crt client.crt; do
     [ ! -d $name ] || fail "$dir/$name is a directory: remove it"

@@ -15,6 +15,7 @@ credentials=@CREDENTIALS@
 users=@USERS@
 health_user=@HEALTH_USER@
 owner=@OWNER@
+stack_dir=@STACK_DIR@
 # What the ACL file begins with: the user default, which is off.
 acl_head=@ACL_HEAD@
 restart=@RESTART@
@@ -93,6 +94,8 @@ read_command_line() {
   [ $force = no ] || [ -z "$rotate$drop_old" ] || wrong '--force makes every password new: it stands alone'
   [ -z "$rotate" ] || [ "$rotate" != "$drop_old" ] ||
     wrong "--rotate without --keep-old ends the old password of $rotate by itself"
+  # In a stack's directory it is the stack's.
+  if [ -z "$dir" ] && [ -f stack.yaml ]; then dir=$stack_dir; fi
   dir=${dir:-./secrets}
   # cd and mkdir would take a leading dash for an option.
   case $dir in -*) dir=./$dir ;; esac
@@ -147,6 +150,15 @@ make_password() {
       *[0-9]*[A-Za-z]* | *[A-Za-z]*[0-9]*) return ;;
     esac
   done
+}
+
+# A user whom this script does not know came to stack.yaml since it was written: without the line it would be gone.
+refuse_strangers() {
+  [ -f "$acl_file" ] || return 0
+  while read -r word name line || [ -n "$word" ]; do
+    if [ "$word" != user ] || [ "$name" = default ] || about "$name"; then continue; fi
+    conflict "$acl_file has the user $name, whom this script does not know: write it anew (valkeep stack scripts --force), or remove the line"
+  done <"$acl_file"
 }
 
 # The digests of a user in the ACL file, a space before each.
@@ -250,10 +262,10 @@ same() {
   [ -f "$2" ] && [ "$(cat "$1" && echo .)" = "$(cat "$2" && echo .)" ]
 }
 
-# publish NAME [hand]: the file appears whole, with its mode and owner. Root hands over what the container reads.
+# publish NAME [UID:GID]: the file appears whole, with its mode and owner. Root hands over what others read.
 publish() {
   if same "$work/$1" "$1"; then done=kept now=$1; else done=wrote now=$work/$1; fi
-  if [ "${2:-}" = hand ] && [ "$(id -u)" = 0 ]; then chown "$owner" "$now"; fi
+  if [ -n "${2:-}" ] && [ "$(id -u)" = 0 ]; then chown "$2" "$now"; fi
   chmod 600 "$now"
   if [ $done = wrote ]; then
     sync "$now" 2>/dev/null || :
@@ -266,9 +278,8 @@ publish() {
 publish_all() {
   for user in $users; do
     about "$user"
-    hand=''
-    [ "$user" != "$health_user" ] || hand=hand
-    if [ -n "$file" ] && [ -f "$work/$file" ]; then publish "$file" $hand; fi
+    [ "$user" != "$health_user" ] || reader=$owner
+    if [ -n "$file" ] && [ -f "$work/$file" ]; then publish "$file" "$reader"; fi
   done
   if [ -f "$credentials" ] || [ $had_acl = no ] || [ $made = yes ]; then
     publish "$credentials"
@@ -277,7 +288,7 @@ publish_all() {
   fi
   changed=no
   same "$work/$acl_file" "$acl_file" || changed=yes
-  publish "$acl_file" hand
+  publish "$acl_file" "$owner"
   [ $changed = no ] || [ $had_acl = no ] || printf 'Valkey reads its users only at its start: %s\n' "$restart"
 }
 
@@ -289,11 +300,13 @@ main() {
   if [ -n "$rotate$drop_old" ] && [ ! -f "$dir/$acl_file" ] && [ ! -f "$dir/$credentials" ]; then
     wrong "there are no secrets in $dir: name their directory, or make them first"
   fi
+  check_owner
   enter
   had_acl=no made=no
   [ ! -f "$acl_file" ] || had_acl=yes
   no_directory "$acl_file"
   no_directory "$credentials"
+  [ $force = yes ] || refuse_strangers
   printf '%s\n' "$acl_head" >"$work/$acl_file"
   : >"$work/$credentials"
   for user in $users; do

@@ -190,6 +190,18 @@ describe('a stack under Docker', { timeout: 280_000 }, () => {
     assert.match(await engine.docker('exec', CONTAINER, 'valkey-health'), /^OK: /)
   })
 
+  test('a change is applied to the container that runs, whichever project made it', async (t) => {
+    const engine = await engineFor(t)
+    if (engine === undefined) return
+    const stack = await makeDockerStack(t, engine)
+    await engine.docker('compose', '-p', 'other', '-f', stack.file, 'up', '-d', '--wait')
+    t.after(() => engine.docker('compose', '-p', 'other', '-f', stack.file, 'down', '--volumes'))
+    const old = stack.password(AGENT)
+    assert.equal(stack.valkeep('stack', 'secrets', '--rotate', 'mcp-agent', '--apply').status, 0)
+    await assert.rejects(stack.as('mcp-agent', old, '-e', 'PING'), /WRONGPASS|AUTH failed|NOAUTH/)
+    assert.equal(await stack.as('mcp-agent', stack.password(AGENT), 'PING'), 'PONG')
+  })
+
   test('an ordinary user’s stack runs as that user, its volume handed over', async (t) => {
     const engine = await engineFor(t)
     if (engine === undefined) return

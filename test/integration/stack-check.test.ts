@@ -13,7 +13,7 @@ import { gatherFacts } from '../../src/stack/check-facts.ts'
 import { openDeclaredStack } from '../../src/stack/stack-place.ts'
 import { sha256Hex } from '../../src/vault/random.ts'
 import { asPerson } from '../support/as-person.ts'
-import { brokenStacks, fails, mark, takenByRoot } from '../support/stack-broken.ts'
+import { brokenByGit, brokenStacks, fails, mark, takenByRoot } from '../support/stack-broken.ts'
 import { assertFindings, bad } from '../support/stack-check.ts'
 
 const program = fileURLToPath(new URL('../../bin/valkeep', import.meta.url))
@@ -52,7 +52,7 @@ async function check(dir: string): Promise<Finding[]> {
 /** The same without a process for it, which takes a quarter of a second. @param dir absolute */
 function look(dir: string): Finding[] {
   const place = openDeclaredStack(dir)
-  const findings = judgeStack(place.spec, gatherFacts(place, new Date()))
+  const findings = judgeStack(place.spec, gatherFacts(place, new Date(), env))
   assertNoSecret(JSON.stringify(findings))
   return findings
 }
@@ -75,13 +75,17 @@ function copy(name: string): string {
 }
 
 /** The line that a finding offers, as it is pasted; without docker nothing is restarted. */
-const offered = (fix: string | null): string =>
-  (/(?:(?<=^As root: )chown|^(?:chmod|rmdir|printf)|valkeep stack) .*$/.exec(fix ?? '')?.[0] ?? '').replace(
-    ' --apply',
-    '',
-  )
+function offered(fix: string | null): string {
+  const line = /(?:(?<=^As root: )chown|^(?:chmod|rmdir|printf)|valkeep stack) .*$/
+  return ((/git -C .*$/.exec(fix ?? '') ?? line.exec(fix ?? ''))?.[0] ?? '').replace(' --apply', '')
+}
 
-const cases = { ...brokenStacks, ...(isRoot ? { 'a secret that is still root’s': takenByRoot } : {}) }
+const hasGit = spawnSync('git', ['--version']).status === 0
+const cases = {
+  ...brokenStacks,
+  ...(hasGit ? brokenByGit : {}),
+  ...(isRoot ? { 'a secret that is still root’s': takenByRoot } : {}),
+}
 
 test('a fresh stack is well, and says so for a person too', async () => {
   assert.deepEqual(bad(await check('model')), [])
@@ -158,7 +162,7 @@ const { openDeclaredStack } = await import(root + '/src/stack/stack-place.ts')
 const { judgeStack } = await import(root + '/src/domain/stack/check/check.ts')
 if (process.getuid() === 0) { process.setgroups([]); process.setgid(4711); process.setuid(4711) }
 const place = openDeclaredStack(dir)
-console.log(JSON.stringify(judgeStack(place.spec, gatherFacts(place, new Date()))))
+console.log(JSON.stringify(judgeStack(place.spec, gatherFacts(place, new Date(), {}))))
 `
 
 test('what this user may not look at is no success', async () => {

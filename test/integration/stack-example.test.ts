@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { defaultSpec } from '../../src/domain/stack/default-spec.ts'
 import { ignoredPaths } from '../../src/domain/stack/places.ts'
 import { renderCompose } from '../../src/stack/compose-file.ts'
-import { renderStackConf } from '../../src/stack/run-parts.ts'
+import { renderStackConf } from '../../src/stack/conf-file.ts'
 import { renderScripts } from '../../src/stack/scripts.ts'
 import { renderSpec } from '../../src/stack/spec-file.ts'
 

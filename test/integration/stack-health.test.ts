@@ -123,7 +123,8 @@ for (const { version, path: binary } of binaries)
           { VALKEY_USER: 'mcp-agent' },
           { VALKEY_USER: 'default' },
         ]
-        for (const over of wrong) await says(check(stack, server.port, over), 1, /^CRITICAL: .*credentials/)
+        for (const over of wrong)
+          await says(check(stack, server.port, over), 1, /^CRITICAL: the server refuses the user/)
         const pair = {
           VALKEY_TLS_CERT: join(stack.certs, names.serverCert),
           VALKEY_TLS_KEY: join(stack.certs, names.serverKey),

@@ -134,6 +134,45 @@ test('what a person changed by hand is kept and named; force writes it anew', (t
   }
 })
 
+test('a compose file of somebody else is never written over, whatever is forced', (t) => {
+  const dir = copy(t)
+  const theirs = '# theirs\nservices:\n  gateway: {image: x} # pinned\n'
+  rmSync(join(dir, 'stack.yaml'))
+  writeFileSync(join(dir, 'docker-compose.yml'), theirs)
+  assert.equal(valkeep(dir, 'init', '--into', 'docker-compose.yml').status, 0)
+  const merged = readFileSync(join(dir, 'docker-compose.yml'), 'utf8')
+  assert.ok(merged.startsWith(theirs))
+  for (const words of [['compose', '--force'], ['init'], ['compose']]) {
+    assert.equal(valkeep(dir, ...words).status, 0)
+    assert.equal(readFileSync(join(dir, 'docker-compose.yml'), 'utf8'), merged)
+  }
+  // Not even where stack.yaml forgot whose it is.
+  const spec = join(dir, 'stack.yaml')
+  writeFileSync(spec, readFileSync(spec, 'utf8').replace('compose_shared: true', 'compose_shared: false'))
+  for (const words of [['compose', '--force'], ['init'], ['compose', 'docker-compose.yml', '--force']]) {
+    const refused = valkeep(dir, ...words)
+    assert.equal(refused.status, 6, refused.stdout)
+    assert.match(refused.stderr, /holds other services: gateway[\s\S]*compose --into/)
+    assert.equal(readFileSync(join(dir, 'docker-compose.yml'), 'utf8'), merged)
+  }
+})
+
+test('a compose file that the stack cannot go into is told before anything is written', (t) => {
+  const dir = mkdtempSync(join(dirs, 'taken-'))
+  t.after(() => rmSync(dir, { recursive: true }))
+  writeFileSync(join(dir, 'docker-compose.yml'), 'services:\n  valkey: {image: redis}\n')
+  const refused = valkeep(dir, 'init', '--into', 'docker-compose.yml')
+  assert.equal(refused.status, 6)
+  assert.match(refused.stderr, /services\.valkey\nNext: .*compose --into .*--force/)
+  assert.deepEqual(readdirSync(dir), ['docker-compose.yml'])
+})
+
+test('what is proposed names the stack that it is about', () => {
+  const kept = valkeep(dirs, 'secrets', '--stack', 'model', '--rotate', 'mcp-agent', '--keep-old')
+  assert.match(kept.stderr, /valkeep stack secrets --drop-old mcp-agent --apply --stack model/)
+  assert.equal(valkeep(dirs, 'secrets', '--stack', 'model', '--drop-old', 'mcp-agent').status, 0)
+})
+
 test('flags that say otherwise than stack.yaml are refused; the same ones are not', (t) => {
   const dir = copy(t)
   const before = snapshot(dir)
@@ -194,14 +233,14 @@ test('what is chosen at the beginning goes everywhere', (t) => {
 
 for (const [what, words, expected] of [
   ['a preset that is none', ['init', '--preset', 'soft'], /not one of default, hardened/],
-  ['a prefix with a space', ['init', '--prefix', 'a b'], /prefix: must be letters/],
+  ['a prefix with a space', ['init', '--prefix', 'a b'], /--prefix must be letters/],
   ['threads that are no number', ['init', '--io-threads', 'many'], /auto, or a number from 1 to 16/],
   ['a subject that is none', ['init', '--ca-subject', 'molis'], /must be a subject such as/],
-  ['no days', ['init', '--days', '0'], /certificates\.days/],
+  ['no days', ['init', '--days', '0'], /--days .*>=1/],
   ['a user by name', ['init', '--user', 'valkey'], /numbers UID:GID/],
   ['a compose file that is not there', ['init', '--into', 'none.yml'], /There is no none\.yml to add to/],
   ['a stack that is not there', ['check'], /There is no stack\.yaml/],
-  ['a rotation of nothing', ['secrets', '--rotate', 'mcp-agent'], /There are no secrets in secrets to rotate/],
+  ['a rotation of nothing', ['secrets', '--rotate', 'mcp-agent'], /There are no secrets in secrets to change/],
   ['a rotation of nobody', ['secrets', '--rotate', 'mcp-agnt'], /Did you mean mcp-agent\?/],
   ['a second password for nobody', ['secrets', '--keep-old'], /--keep-old goes with --rotate/],
 ] as const)

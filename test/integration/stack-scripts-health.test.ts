@@ -15,7 +15,7 @@ import {
 } from '../../src/domain/stack/health.ts'
 import { scriptFiles } from '../../src/domain/stack/places.ts'
 import { parseCredentials } from '../../src/domain/stack/secrets.ts'
-import { renderStackConf } from '../../src/stack/run-parts.ts'
+import { renderStackConf } from '../../src/stack/conf-file.ts'
 import { propertyRuns } from '../support/acl-arbitraries.ts'
 import { freePort } from '../support/free-port.ts'
 import { requirePart, valkeyBinaries } from '../support/parts.ts'

@@ -157,13 +157,17 @@ function hostileSpec(): StackSpec {
 }
 
 testEachShell(
-  'a changed spec: a new user gets a password, one that is gone loses its line, and rules follow',
+  'a changed spec: a new user gets a password, rules follow, and a user whom the script does not know is no reason to forget it',
   (room) => {
     const dir = join(room.dir, 's')
     ended(room.run(script, [dir]), 0)
     const before = assertWhole(dir)
     const changed = hostileSpec()
     room.render(changed)
+    const refused = ended(room.run(script, [dir]), 1)
+    assert.match(refused.err, /has the user log-writer, whom this script does not know/)
+    assert.deepEqual(assertWhole(dir), before)
+    writeFileSync(join(dir, secretFiles.acl), read(dir, secretFiles.acl).replace(/^user log-writer .*\n/m, ''))
     ended(room.run(script, [dir]), 0)
     const after = assertWhole(dir, changed)
     for (const name of users.filter((user) => user !== 'log-writer')) assert.equal(after[name], before[name], name)
@@ -309,15 +313,20 @@ testEachShell('a wrong command line ends with 2 and makes nothing', ({ run, dir:
   assert.deepEqual(readdirSync(room), [])
 })
 
-testEachShell('another user than root keeps what it makes', ({ run, dir: room }, t) => {
-  if (!isRoot) return t.skip('only root can run it as somebody else; as this user the other tests did')
-  const [uid, dir] = [65_534, join(room, 'theirs')]
-  mkdirSync(dir)
-  execFileSync('chown', [String(uid), dir])
-  ended(run(script, ['theirs/s'], { uid }), 0)
-  assert.deepEqual(new Set(Object.values(snapshot(join(dir, 's'))).map((file) => file.uid)), new Set([uid]))
-  assert.equal(run(script, ['root-owned'], { uid }).code, 1)
-})
+testEachShell(
+  'another user than root keeps what it makes, where it is the one who reads it',
+  ({ run, render, dir: room }, t) => {
+    if (!isRoot) return t.skip('only root can run it as somebody else; as this user the other tests did')
+    const [uid, dir] = [65_534, join(room, 'theirs')]
+    mkdirSync(dir)
+    execFileSync('chown', [String(uid), dir])
+    assert.match(ended(run(script, ['theirs/s'], { uid }), 1).err, /only root can hand it files/)
+    render(defaultSpec({ user: `${uid}:${uid}` }))
+    ended(run(script, ['theirs/s'], { uid }), 0)
+    assert.deepEqual(new Set(Object.values(snapshot(join(dir, 's'))).map((file) => file.uid)), new Set([uid]))
+    assert.equal(run(script, ['root-owned'], { uid }).code, 1)
+  },
+)
 
 test('shellcheck has nothing to say about any rendered script', (t) => {
   const shellcheck = requirePart(t, 'shellcheck')

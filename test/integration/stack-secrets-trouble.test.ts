@@ -253,7 +253,7 @@ describe('half written', () => {
     const dir = made()
     refuses(dir, { rotate: 'mcp-agnet' }, exitCodes.usage, /no user mcp-agnet/, /mean mcp-agent/)
     refuses(dir, { dropOld: 'default' }, exitCodes.usage, /no user default/, /Users: /)
-    refuses(newDir(), { rotate: 'mcp-agent' }, exitCodes.usage, /no secrets in .* to rotate/, /valkeep stack secrets/)
+    refuses(newDir(), { rotate: 'mcp-agent' }, exitCodes.usage, /no secrets in .* to change/, /valkeep stack secrets/)
   })
 })
 

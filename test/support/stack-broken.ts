@@ -1,6 +1,17 @@
 /** Stacks that are broken in one way each, and what `valkeep stack check` has to say of it. */
 import assert from 'node:assert/strict'
-import { appendFileSync, chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type CertificateRequest, createAuthority, makeIssuer } from '../../src/vault/authority.ts'
 import { sha256Hex } from '../../src/vault/random.ts'
@@ -62,6 +73,8 @@ const compose = 'deploy/docker-compose.yml'
 const remove = (path: string) => (dir: string) => rmSync(join(dir, path), { recursive: true })
 const inService = (line: string) =>
   edit(compose, (text) => text.replace('    hostname: valkey\n', `    hostname: valkey\n    ${line}\n`))
+const inEnvironment = (line: string) =>
+  edit(compose, (text) => text.replace('      VALKEY_HOST', `      ${line}\n      VALKEY_HOST`))
 const addAcl = (line: string) => edit(acl, (text) => text.replace('\n', `\n${line}\n`))
 
 export type Broken = {
@@ -203,10 +216,51 @@ export const brokenStacks: Record<string, Broken> = {
     breaks: inService('privileged: true'),
     expected: fails('compose privileges', /privileged/),
   },
-  'a password in the environment': {
+  'a container that is privileged in another word': {
+    breaks: inService('privileged: yes'),
+    expected: fails('compose privileges', /privileged/),
+  },
+  'arguments by the environment': {
+    breaks: inEnvironment('VALKEY_EXTRA_FLAGS: --port 6380 --bind 0.0.0.0'),
+    expected: fails('compose environment', /VALKEY_EXTRA_FLAGS/),
+  },
+  'a program at the start': {
+    breaks: inService('post_start: [{command: [sh], user: root}]'),
+    expected: fails('compose keys', /services\.valkey\.post_start/),
+  },
+  'none of it': { breaks: inService('scale: 0'), expected: fails('compose keys', /services\.valkey\.scale/) },
+  'a volume that is a directory of the host': {
     breaks: edit(compose, (text) =>
-      text.replace('      VALKEY_HOST', `      REDISCLI_AUTH: ${mark}\n      VALKEY_HOST`),
+      text.replace(
+        '    name: molis-valkey-data\n',
+        '    name: molis-valkey-data\n    driver_opts: {type: none, o: bind, device: /etc}\n',
+      ),
     ),
+    expected: fails('compose keys', /volumes\.valkey-data\.driver_opts may be any directory/),
+  },
+  'a note': { breaks: inService('x-note: by me'), expected: warns('compose keys', /services\.valkey\.x-note/) },
+  'a line that docker compose takes away': {
+    breaks: edit(compose, (text) => text.replaceAll('read_only: true\n', 'read_only: !reset true\n')),
+    expected: fails('compose file', /!reset: docker compose changes/),
+  },
+  'a health check of somebody else’s': {
+    breaks: (dir) => appendFileSync(join(dir, 'scripts/valkey-health.sh'), 'exit 0\n'),
+    expected: fails('scripts', /valkey-health\.sh is not as it is made/),
+  },
+  'a generator of older rules': {
+    breaks: edit('scripts/generate-valkey-secrets.sh', (text) => text.replace('-@dangerous', '')),
+    expected: warns('scripts', /generate-valkey-secrets\.sh .* other rules/),
+  },
+  'a directory that its group may write': {
+    breaks: (dir) => chmodSync(join(dir, 'certs'), 0o775),
+    expected: fails('permissions', /its group may write \S+certs \(0775\): anybody of it could swap the files/),
+  },
+  'a stack.yaml that everybody may write': {
+    breaks: (dir) => chmodSync(join(dir, 'stack.yaml'), 0o666),
+    expected: fails('permissions', /everybody may write \S+stack\.yaml/),
+  },
+  'a password in the environment': {
+    breaks: inEnvironment(`REDISCLI_AUTH: ${mark}`),
     expected: fails('compose environment', /REDISCLI_AUTH/),
   },
   'every certificate in the container': {
@@ -228,6 +282,59 @@ export const brokenStacks: Record<string, Broken> = {
     breaks: edit('stack.yaml', (text) => text.replace('maxmemory_mb: 256', 'maxmemory_mb: 500')),
     expected: [...warns('stack.yaml memory', /\(98%\)/), ...warns('valkey.conf', /maxmemory 256mb where .* 500mb/)],
     first: null,
+  },
+}
+
+/** What git does with a stack's secrets; it writes none of what it adds beyond its index. */
+const git =
+  (...words: string[]) =>
+  (dir: string) => {
+    const { status, stderr } = spawnSync('git', ['-C', dir, ...words], { encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+  }
+const each =
+  (...steps: ((dir: string) => void)[]) =>
+  (dir: string) => {
+    for (const step of steps) step(dir)
+  }
+
+/** Where git is at hand. */
+export const brokenByGit: Record<string, Broken> = {
+  'a work tree that ignores them': { breaks: git('init', '-q'), expected: [] },
+  'a work tree that ignores them elsewhere': {
+    breaks: each(remove('.gitignore'), git('init', '-q'), (dir) =>
+      appendFileSync(join(dir, '.git/info/exclude'), 'deploy/secrets/\n*.key\n'),
+    ),
+    expected: [],
+  },
+  'secrets that the next commit takes': {
+    breaks: each(
+      git('init', '-q'),
+      edit('.gitignore', (text) => text.replace('secrets/\n', '')),
+    ),
+    expected: fails('.gitignore', /git does not ignore \S+valkey_users\.acl/),
+  },
+  'a key that is let in again': {
+    breaks: each(git('init', '-q'), (dir) => appendFileSync(join(dir, '.gitignore'), '!certs/valkey/ca.key\n')),
+    expected: fails('.gitignore', /git does not ignore \S+certs\/valkey\/ca\.key: /),
+  },
+  'secrets that git holds': {
+    breaks: each(git('init', '-q'), git('add', '-f', 'deploy/secrets')),
+    expected: fails('.gitignore', /git holds \S+valkey_users\.acl, .*: whoever has the repository/),
+  },
+  'secrets that really lie in another repository': {
+    breaks: (dir) => {
+      const elsewhere = `${dir}-elsewhere`
+      mkdirSync(elsewhere)
+      renameSync(join(dir, 'deploy/secrets'), join(elsewhere, 'secrets'))
+      symlinkSync(join(elsewhere, 'secrets'), join(dir, 'deploy/secrets'))
+      git('init', '-q')(elsewhere)
+    },
+    expected: fails('.gitignore', /git does not ignore \S+deploy\/secrets\/valkey_users\.acl/),
+  },
+  'a repository that gives no answer': {
+    breaks: each(remove('.gitignore'), (dir) => writeFileSync(join(dir, '.git'), 'gitdir: nowhere\n')),
+    expected: warns('.gitignore', /does not keep git from secrets\//),
   },
 }
 

@@ -25,7 +25,7 @@ import { parseCredentials, type PasswordChange } from '../../src/domain/stack/se
 import type { StackSpec, StackUser } from '../../src/domain/stack/spec.ts'
 import { type CertificateOptions, ensureCertificates } from '../../src/stack/certs.ts'
 import { newReport, type Report } from '../../src/stack/report.ts'
-import { renderStackConf } from '../../src/stack/run-parts.ts'
+import { renderStackConf } from '../../src/stack/conf-file.ts'
 import { ensureSecrets } from '../../src/stack/secrets.ts'
 import { renderSpec, SPEC_FILE } from '../../src/stack/spec-file.ts'
 import { connect, type ConnectOptions, type ValkeyConnection } from '../../src/valkey/client.ts'
@@ -52,6 +52,9 @@ export type Stack = {
 /** As `valkeep stack secrets` without a flag. */
 export const noChange: PasswordChange = { force: false, rotate: undefined, keepOld: false, dropOld: undefined }
 
+/** The command in what a person would be told to type. */
+const command = (flags: string) => `valkeep stack secrets ${flags}`
+
 /** As `valkeep stack secrets`, on a directory. */
 export function secretsRun(
   dir: string,
@@ -59,7 +62,7 @@ export function secretsRun(
   change: Partial<PasswordChange> = {},
 ): Report & { changed: boolean } {
   const report = newReport()
-  const changed = ensureSecrets({ dir, spec, change: { ...noChange, ...change }, owner: undefined }, report)
+  const changed = ensureSecrets({ dir, spec, change: { ...noChange, ...change }, owner: undefined, command }, report)
   return { ...report, changed }
 }
 
@@ -70,7 +73,7 @@ export async function certificatesRun(
   options: Partial<CertificateOptions> = {},
 ): Promise<Report> {
   const report = newReport()
-  const flags = { renew: false, renewCa: false, force: false, owner: undefined, making: () => {} }
+  const flags = { renew: false, renewCa: false, force: false, owner: undefined, making: () => {}, command }
   await ensureCertificates({ dir, spec, now: new Date(), ...flags, ...options }, report)
   return report
 }

@@ -14,6 +14,7 @@ client_subject='/CN=valkey-client/O=OdraLabs'
 names='valkey localhost'
 addresses='127.0.0.1 ::1'
 owner='999:1000'
+stack_dir='certs/valkey'
 restart='docker compose -f deploy/docker-compose.yml restart valkey'
 # Where files are written before they have their names; it also keeps a second run out. A .gitignore of *.key covers it.
 work=.new.key
@@ -70,6 +71,14 @@ lock() {
   echo $$ >"$work/.pid"
 }
 
+# Only root can hand files over, and the container reads none that are somebody else's.
+check_owner() {
+  case $(id -u) in
+    0 | "${owner%:*}") ;;
+    *) fail "the service runs as user $owner, and only root can hand it files: run this as root, or as that user" ;;
+  esac
+}
+
 read_command_line() {
   dir='' renew=no renew_ca=no force=no options=yes
   while [ $# -gt 0 ]; do
@@ -94,6 +103,8 @@ read_command_line() {
     shift
   done
   [ $force = no ] || [ $renew$renew_ca = nono ] || wrong '--force makes everything new: it stands alone'
+  # In a stack's directory it is the stack's.
+  if [ -z "$dir" ] && [ -f stack.yaml ]; then dir=$stack_dir; fi
   dir=${dir:-./certs/valkey}
   # cd and mkdir would take a leading dash for an option.
   case $dir in -*) dir=./$dir ;; esac
@@ -386,6 +397,7 @@ main() {
   newline='
 '
   replaced=no
+  check_owner
   enter
   for name in ca.key server.key client.key ca.crt server.crt client.crt; do
     [ ! -d $name ] || fail "$dir/$name is a directory: remove it"

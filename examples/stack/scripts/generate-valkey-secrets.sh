@@ -15,6 +15,7 @@ credentials='credentials.env.example'
 users='mcp-agent mcp-admin log-writer healthcheck'
 health_user='healthcheck'
 owner='999:1000'
+stack_dir='deploy/secrets'
 # What the ACL file begins with: the user default, which is off.
 acl_head='user default off resetchannels -@all'
 restart='docker compose -f deploy/docker-compose.yml restart valkey'
@@ -27,22 +28,22 @@ work=.new
 about() {
   case $1 in
     'mcp-agent')
-      env='VALKEY_MCP_AGENT_PASS' file=''
+      env='VALKEY_MCP_AGENT_PASS' file='' reader=''
       before='user mcp-agent on'
       after='~molis:blocked:* ~molis:approved:* ~molis:config:* resetchannels -@all +@read +@write +@connection -@admin -@dangerous -del -unlink -getdel -rename -renamenx -move -restore -function -client|reply +info'
       ;;
     'mcp-admin')
-      env='VALKEY_MCP_ADMIN_PASS' file=''
+      env='VALKEY_MCP_ADMIN_PASS' file='' reader=''
       before='user mcp-admin on'
       after='~molis:* resetchannels -@all +@all -@dangerous -flushall -flushdb -debug -config -shutdown -acl +acl|whoami -function -script|flush -client|reply +info'
       ;;
     'log-writer')
-      env='VALKEY_LOG_WRITER_PASS' file=''
+      env='VALKEY_LOG_WRITER_PASS' file='' reader=''
       before='user log-writer on'
       after='~molis:log:events resetchannels -@all +zadd +zrangebyscore +zcard +ping +hello +auth +quit +reset +client|setinfo +client|setname'
       ;;
     'healthcheck')
-      env='VALKEY_HEALTHCHECK_PASS' file='valkey_password.txt'
+      env='VALKEY_HEALTHCHECK_PASS' file='valkey_password.txt' reader=''
       before='user healthcheck on'
       after='resetchannels -@all +ping +info +hello +auth +quit +reset +client|setinfo +client|setname'
       ;;
@@ -101,6 +102,14 @@ lock() {
   echo $$ >"$work/.pid"
 }
 
+# Only root can hand files over, and the container reads none that are somebody else's.
+check_owner() {
+  case $(id -u) in
+    0 | "${owner%:*}") ;;
+    *) fail "the service runs as user $owner, and only root can hand it files: run this as root, or as that user" ;;
+  esac
+}
+
 # A state that needs a person; the others are told as well before it ends.
 conflicts=0
 conflict() {
@@ -145,6 +154,8 @@ read_command_line() {
   [ $force = no ] || [ -z "$rotate$drop_old" ] || wrong '--force makes every password new: it stands alone'
   [ -z "$rotate" ] || [ "$rotate" != "$drop_old" ] ||
     wrong "--rotate without --keep-old ends the old password of $rotate by itself"
+  # In a stack's directory it is the stack's.
+  if [ -z "$dir" ] && [ -f stack.yaml ]; then dir=$stack_dir; fi
   dir=${dir:-./secrets}
   # cd and mkdir would take a leading dash for an option.
   case $dir in -*) dir=./$dir ;; esac
@@ -199,6 +210,15 @@ make_password() {
       *[0-9]*[A-Za-z]* | *[A-Za-z]*[0-9]*) return ;;
     esac
   done
+}
+
+# A user whom this script does not know came to stack.yaml since it was written: without the line it would be gone.
+refuse_strangers() {
+  [ -f "$acl_file" ] || return 0
+  while read -r word name line || [ -n "$word" ]; do
+    if [ "$word" != user ] || [ "$name" = default ] || about "$name"; then continue; fi
+    conflict "$acl_file has the user $name, whom this script does not know: write it anew (valkeep stack scripts --force), or remove the line"
+  done <"$acl_file"
 }
 
 # The digests of a user in the ACL file, a space before each.
@@ -302,10 +322,10 @@ same() {
   [ -f "$2" ] && [ "$(cat "$1" && echo .)" = "$(cat "$2" && echo .)" ]
 }
 
-# publish NAME [hand]: the file appears whole, with its mode and owner. Root hands over what the container reads.
+# publish NAME [UID:GID]: the file appears whole, with its mode and owner. Root hands over what others read.
 publish() {
   if same "$work/$1" "$1"; then done=kept now=$1; else done=wrote now=$work/$1; fi
-  if [ "${2:-}" = hand ] && [ "$(id -u)" = 0 ]; then chown "$owner" "$now"; fi
+  if [ -n "${2:-}" ] && [ "$(id -u)" = 0 ]; then chown "$2" "$now"; fi
   chmod 600 "$now"
   if [ $done = wrote ]; then
     sync "$now" 2>/dev/null || :
@@ -318,9 +338,8 @@ publish() {
 publish_all() {
   for user in $users; do
     about "$user"
-    hand=''
-    [ "$user" != "$health_user" ] || hand=hand
-    if [ -n "$file" ] && [ -f "$work/$file" ]; then publish "$file" $hand; fi
+    [ "$user" != "$health_user" ] || reader=$owner
+    if [ -n "$file" ] && [ -f "$work/$file" ]; then publish "$file" "$reader"; fi
   done
   if [ -f "$credentials" ] || [ $had_acl = no ] || [ $made = yes ]; then
     publish "$credentials"
@@ -329,7 +348,7 @@ publish_all() {
   fi
   changed=no
   same "$work/$acl_file" "$acl_file" || changed=yes
-  publish "$acl_file" hand
+  publish "$acl_file" "$owner"
   [ $changed = no ] || [ $had_acl = no ] || printf 'Valkey reads its users only at its start: %s\n' "$restart"
 }
 
@@ -341,11 +360,13 @@ main() {
   if [ -n "$rotate$drop_old" ] && [ ! -f "$dir/$acl_file" ] && [ ! -f "$dir/$credentials" ]; then
     wrong "there are no secrets in $dir: name their directory, or make them first"
   fi
+  check_owner
   enter
   had_acl=no made=no
   [ ! -f "$acl_file" ] || had_acl=yes
   no_directory "$acl_file"
   no_directory "$credentials"
+  [ $force = yes ] || refuse_strangers
   printf '%s\n' "$acl_head" >"$work/$acl_file"
   : >"$work/$credentials"
   for user in $users; do

@@ -50,6 +50,9 @@ function mounts(spec: StackSpec, paths: ComposePaths): Mount[] {
   ]
 }
 
+/** The server, its save, and a health check's few processes. */
+const PIDS = 128
+
 /** What both containers have: nothing of the host, no new rights, no room to write but what is mounted. */
 const confined = { security_opt: ['no-new-privileges:true'], cap_drop: ['ALL'], read_only: true } as const
 
@@ -75,10 +78,12 @@ function valkeyService(spec: StackSpec, paths: ComposePaths): ComposeService {
     tmpfs: ['/tmp:size=10M,mode=1777'],
     deploy: {
       resources: {
-        limits: { memory: `${service.memory_mb}M`, cpus: cpuText(service.cpus) },
+        limits: { memory: `${service.memory_mb}M`, cpus: cpuText(service.cpus), pids: PIDS },
         reservations: { memory: `${service.memory_reservation_mb}M` },
       },
     },
+    // No swap beside it: a server that swaps answers in seconds, and its memory is on a disk.
+    memswap_limit: `${service.memory_mb}M`,
     logging: { driver: 'json-file', options: { 'max-size': '50m', 'max-file': '5' } },
     restart: 'unless-stopped',
     stop_grace_period: `${stopGraceSeconds(spec)}s`,

@@ -46,7 +46,7 @@ export function defaultSpec(choices: StackChoices = {}): StackSpec {
     service: {
       name: 'valkey',
       image: 'valkey/valkey:8-alpine',
-      container_name: 'polis-v2-valkey',
+      container_name: prefix === 'molis' ? 'polis-v2-valkey' : `${prefix}-valkey`,
       label: `${prefix}-valkey`,
       network: 'gateway-bridge',
       network_external: false,
@@ -58,6 +58,7 @@ export function defaultSpec(choices: StackChoices = {}): StackSpec {
     },
     files: {
       compose: 'deploy/docker-compose.yml',
+      compose_shared: false,
       secrets: 'deploy/secrets',
       config: 'config/valkey.conf',
       certs: 'certs/valkey',

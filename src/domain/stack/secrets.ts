@@ -24,8 +24,8 @@ export type PasswordChange = {
 /** What is to be written for one user. `plain` is unknown where only its digest is left, and that is fine. */
 export type NextPassword = { plain: string | undefined; digests: string[]; isNew: boolean }
 
-/** A state that nothing can be made of without a person: `user` and the words for it. */
-export type PasswordConflict = { user: string; reason: string; next: string }
+/** A state that nothing can be made of without a person; a new password of the user ends it. */
+export type PasswordConflict = { user: string; reason: string }
 
 /**
  * The passwords of every user of the spec after a change.
@@ -66,19 +66,16 @@ const ONE_WORD = /^[A-Za-z0-9_.~+=:@%^,/-]+$/
 const noWord = (user: string, file: string): PasswordConflict => ({
   user,
   reason: `the password of ${user} in ${file} is not one word of letters, digits and _ . ~ + = : @ % ^ , / -`,
-  next: `Put the right one back, or make a new one: valkeep stack secrets --rotate ${user}`,
 })
 
 const mismatch = (user: string): PasswordConflict => ({
   user,
   reason: `the password of ${user} on file is not the one in the ACL file: one of them was changed, or a rotation was interrupted`,
-  next: `Make a new one: valkeep stack secrets --rotate ${user}`,
 })
 
 const unknownCurrent = (user: string): PasswordConflict => ({
   user,
   reason: `which of the passwords of ${user} is the current one cannot be told: it is in no file here`,
-  next: `Make a new one: valkeep stack secrets --rotate ${user}`,
 })
 
 /** `NAME=password` lines, for the users whose password is known, in the spec's order. */

@@ -17,6 +17,7 @@ const dockerName = word(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/, 'a name of letters,
 const fileName = word(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,100}$/, 'a file name of letters, digits, . _ and -')
 /** What a shell, a compose file and a person can all be given without quoting; no `:`, which ends a mount's source. */
 const path = word(/^[a-zA-Z0-9_./@+-]{1,200}$/, 'a path of letters, digits and _ . / @ + -')
+const userIds = word(/^[0-9]{1,10}:[0-9]{1,10}$/, 'numbers UID:GID')
 const prefix = word(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$/, 'letters, digits, _ and -')
 /** `/CN=valkey/O=OdraLabs`. */
 const subject = word(
@@ -54,6 +55,8 @@ const stackUserSchema = z.strictObject({
     .max(400),
   env: word(/^[A-Z][A-Z0-9_]{0,62}$/, 'the name of an environment variable in capitals'),
   password_file: fileName.optional(),
+  /** Whom the password file belongs to, where its consumer is not root. */
+  owner: userIds.optional(),
 })
 
 const certificates = z.strictObject({
@@ -84,13 +87,24 @@ const service = z.strictObject({
   network: dockerName,
   network_external: z.boolean(),
   volume: dockerName,
-  user: word(/^[0-9]{1,10}:[0-9]{1,10}$/, 'numbers UID:GID'),
+  user: userIds,
   cpus: z.number().min(0.1).max(512),
   memory_mb: z.int().min(16).max(1_048_576),
   memory_reservation_mb: z.int().min(6).max(1_048_576),
 })
 
-const files = z.strictObject({ compose: path, secrets: path, config: path, certs: path, scripts: path })
+/** Git and a person look for what must stay secret in the stack's own directory. */
+const inside = path.refine((text) => !/^\/|(^|\/)\.\.(\/|$)/.test(text), 'must lie inside of the stack’s directory')
+
+const files = z.strictObject({
+  compose: path,
+  /** The compose file is somebody else's too: the stack is added to it, and nothing else of it changes. */
+  compose_shared: z.boolean(),
+  secrets: inside,
+  config: path,
+  certs: inside,
+  scripts: path,
+})
 
 export const stackSpecSchema = z
   .strictObject({
@@ -132,6 +146,9 @@ function inconsistencies(spec: StackSpec): Inconsistency[] {
       if (value !== undefined) taken.add(value)
     }
   }
+  for (const [name, user] of users)
+    if (user.owner !== undefined && (user.password_file === undefined || name === spec.health_user))
+      say(['users', name, 'owner'], 'is for a user with a password_file of its own, and not for the health user')
   const health = Object.hasOwn(spec.users, spec.health_user) ? spec.users[spec.health_user] : undefined
   if (health === undefined) say(['health_user'], `there is no user ${spec.health_user}`)
   else if (health.password_file === undefined)

@@ -21,6 +21,17 @@ test('room for a save', () => {
   assertFindings(judgeSpec(of(450), names), expected, '88%')
 })
 
+test('root as the user of the server', () => {
+  const of = (user: string): StackSpec => ({ ...spec, service: { ...spec.service, user } })
+  for (const user of ['0:0', '00:1000'])
+    assertFindings(
+      judgeSpec(of(user), names),
+      [['fail', 'stack.yaml user', / is root: /, /service\.user: "999:1000"\. Then, as root, valkeep stack init/]],
+      user,
+    )
+  assertFindings(judgeSpec(of('999:0'), names), [], 'group')
+})
+
 test('engine and image', () => {
   const of = (engine: string, image: string): StackSpec => ({ ...spec, engine, service: { ...spec.service, image } })
   const newer: Expected[] = [

@@ -1,5 +1,6 @@
 /** What stack.yaml says that does not go well together. */
-import { type Finding, ok, warn } from '../../finding.ts'
+import { fail, type Finding, ok, warn } from '../../finding.ts'
+import { IMAGE_USER } from '../places.ts'
 import type { StackSpec } from '../spec.ts'
 import type { Names } from './facts.ts'
 
@@ -73,8 +74,20 @@ function judgeEngine({ engine, service }: StackSpec, { command }: Names): Findin
   )
 }
 
+/** Root of the container is root of the host but for what is taken from it. */
+function judgeUser({ service }: StackSpec, { command }: Names): Finding {
+  const [uid] = service.user.split(':').map(Number)
+  if (uid !== 0) return ok('stack.yaml user', service.user)
+  return fail(
+    'stack.yaml user',
+    `service.user ${service.user} is root: whoever breaks out of the server is root of the host`,
+    `In stack.yaml: service.user: "${IMAGE_USER}". Then, as root, ${command('init')} and ${command('compose --force')}`,
+  )
+}
+
 /** What a person should think about before the files are right. */
 export const judgeSpec = (spec: StackSpec, names: Names): Finding[] => [
+  judgeUser(spec, names),
   judgeMemory(spec, names),
   judgeEviction(spec, names),
   judgeEngine(spec, names),

@@ -1,6 +1,7 @@
 /** Whether a stack's certificates do what they are for, and for how much longer. */
 import { fail, type Finding, ok, warn } from '../../finding.ts'
 import { certificateFiles } from '../places.ts'
+import { missingNames, type ServerNames } from '../server-names.ts'
 import type { StackSpec } from '../spec.ts'
 import type { Names } from './facts.ts'
 
@@ -33,9 +34,7 @@ export type PairFacts = {
   key: 'fits' | 'foreign' | 'absent' | 'unusable'
 }
 
-/** Names and addresses that stack.yaml wants of the server; addresses in one spelling each. */
-export type ServerNames = { dns: readonly string[]; addresses: readonly string[] }
-
+/** @property wanted names and addresses that stack.yaml wants of the server */
 export type CertificatesFacts = { ca: PairFacts; server: PairFacts; client: PairFacts; wanted: ServerNames; now: Date }
 
 type Which = 'ca' | 'server' | 'client'
@@ -111,22 +110,12 @@ function leafProblems(
   if (cert.usages !== null && !cert.usages.includes('digitalSignature'))
     wrong.push('may not sign a handshake (no digitalSignature)')
   if (which === 'server') {
-    const missing = [
-      ...wanted.dns.filter((name) => !covers(cert.dnsNames, name)),
-      ...wanted.addresses.filter((address) => !cert.ips.includes(address)),
-    ]
+    const missing = missingNames({ dns: cert.dnsNames, addresses: cert.ips }, wanted)
     const own = missing.includes(spec.service.name) ? ', the name of the service' : ''
     if (missing.length > 0)
       wrong.push(`does not carry ${missing.join(', ')}${own}: clients that connect to it refuse it`)
   }
   return wrong
-}
-
-/** A name itself, or a `*.` one level above it. */
-function covers(dnsNames: readonly string[], wanted: string): boolean {
-  const name = wanted.toLowerCase()
-  const parent = name.slice(name.indexOf('.') + 1)
-  return dnsNames.some((each) => each.toLowerCase() === name || each.toLowerCase() === `*.${parent}`)
 }
 
 /** What today's TLS libraries refuse, or soon will. */

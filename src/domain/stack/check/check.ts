@@ -8,8 +8,9 @@ import { type ComposeFacts, judgeCompose } from './compose.ts'
 import { judgeConf } from './conf.ts'
 import type { Names } from './facts.ts'
 import { type FilesFacts, judgeFiles } from './files.ts'
-import { judgeIgnored } from './ignore.ts'
+import { type IgnoreFacts, judgeIgnored } from './ignore.ts'
 import { judgeLeaks, type OpenText } from './leaks.ts'
+import { judgeScripts, type ScriptsFacts } from './scripts.ts'
 
 export type StackFacts = {
   names: Names
@@ -19,8 +20,8 @@ export type StackFacts = {
   /** Text of valkey.conf; undefined where there is none to read. */
   conf: string | undefined
   compose: ComposeFacts
-  /** Text of .gitignore; undefined where there is none. */
-  ignore: string | undefined
+  scripts: ScriptsFacts
+  ignore: IgnoreFacts
   /** Digests of the words of the files that everybody may read. */
   open: readonly OpenText[]
 }
@@ -36,6 +37,7 @@ export function judgeStack(spec: StackSpec, facts: StackFacts): Finding[] {
     ...judgeLeaks(spec, facts.acl, facts.open, names),
     ...judgeConf(spec, facts.conf, names),
     ...judgeCompose(spec, facts.compose, names),
+    ...judgeScripts(spec, facts.scripts, names),
     ...judgeIgnored(spec, facts.ignore, names),
   ]
 }

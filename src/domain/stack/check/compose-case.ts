@@ -13,6 +13,8 @@ export type ComposeCase = {
   wanted: ReadService
   /** Writes it anew, as a whole line. */
   anew: string
+  /** Other services stand in the file as well. */
+  isShared: boolean
   /** Makes a path of the compose file absolute. */
   absolute: (path: string) => string
   /** Absolute paths of the directories of the certificates and the secrets. */

@@ -10,6 +10,8 @@ export type ReadMount = {
   readOnly: boolean
   /** Options of a tmpfs. */
   options: string
+  /** What else is said of it: `z`, `bind.propagation`. */
+  more: string[]
 }
 
 export type ReadService = {
@@ -26,6 +28,8 @@ export type ReadService = {
   memoryBytes: number | undefined
   reservedBytes: number | undefined
   cpus: number | undefined
+  /** Limit of processes. */
+  processes: number | undefined
   stopGraceSeconds: number | undefined
   dependsOn: ReadonlyMap<string, string>
   /** Fields with a variable in them that has no default, and what else only docker can work out. */
@@ -38,6 +42,7 @@ export type ReadCompose = {
   services: string[]
   networks: Readonly<Record<string, unknown>>
   volumes: Readonly<Record<string, unknown>>
+  secrets: Readonly<Record<string, unknown>>
 }
 
 export const record = (value: unknown): Readonly<Record<string, unknown>> =>
@@ -46,6 +51,19 @@ export const record = (value: unknown): Readonly<Record<string, unknown>> =>
 /** A scalar as text; empty where there is none. */
 export const textOf = (value: unknown): string =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : ''
+
+/** As docker compose reads what is a yes or a no; undefined for what is neither. */
+export function flag(value: unknown): boolean | undefined {
+  const word = textOf(value).toLowerCase()
+  if (/^(true|t|1|y|yes|on)$/.test(word)) return true
+  return /^(false|f|0|n|no|off|)$/.test(word) ? false : undefined
+}
+
+/** Whether a value says no more than its absence would. */
+export const isNothing = (value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  (typeof value === 'object' ? Object.keys(value).length === 0 : /^(false|)$/i.test(textOf(value)))
 
 /** A list of texts, or one text alone. */
 export const texts = (value: unknown): string[] =>
@@ -76,6 +94,7 @@ export function readCompose(file: unknown): ReadCompose {
     services: Object.keys(services),
     networks: plain('networks'),
     volumes: plain('volumes'),
+    secrets: plain('secrets'),
     service(name) {
       if (!Object.hasOwn(services, name)) return undefined
       const unclear: string[] = []
@@ -109,6 +128,7 @@ function readService(raw: Readonly<Record<string, unknown>>, handed: Handed, unc
     memoryBytes: bytes(limits['memory'] ?? raw['mem_limit']),
     reservedBytes: bytes(reservations['memory'] ?? raw['mem_reservation']),
     cpus: positive(limits['cpus'] ?? raw['cpus']),
+    processes: positive(limits['pids'] ?? raw['pids_limit']),
     stopGraceSeconds: seconds(raw['stop_grace_period']),
     dependsOn: dependencies(raw['depends_on']),
     unclear,
@@ -134,7 +154,7 @@ const commandWords = (value: unknown): string[] => {
 }
 
 function healthTest(check: Readonly<Record<string, unknown>>): string[] {
-  if (check['disable'] === true) return ['NONE']
+  if (flag(check['disable']) !== false) return ['NONE']
   const { test } = check
   return typeof test === 'string' ? ['CMD-SHELL', test] : texts(test)
 }
@@ -157,10 +177,20 @@ function longMount(entry: Readonly<Record<string, unknown>>): ReadMount {
     type: textOf(entry['type']),
     target: target(textOf(entry['target'] ?? entry['destination'] ?? entry['dst'])),
     source: textOf(entry['source'] ?? entry['src']) || undefined,
-    readOnly: entry['read_only'] === true || entry['readonly'] === true,
+    readOnly: flag(entry['read_only'] ?? entry['readonly']) === true,
     options: size === '' ? '' : `size=${size}`,
+    more: Object.entries(entry)
+      .flatMap(([key, value]) =>
+        typeof value === 'object' && value !== null ? Object.keys(value).map((within) => `${key}.${within}`) : [key],
+      )
+      .filter((key) => !MOUNT_KEYS.includes(key)),
   }
 }
+
+const MOUNT_KEYS = [
+  ...['type', 'target', 'destination', 'dst', 'source', 'src', 'read_only', 'readonly'],
+  ...['bind.create_host_path', 'tmpfs.size', 'tmpfs.mode'],
+]
 
 /** `SOURCE:TARGET:OPTIONS`, `SOURCE:TARGET`, or a TARGET alone, which gets a volume without a name. */
 function shortMount(entry: string): ReadMount {
@@ -172,10 +202,19 @@ function shortMount(entry: string): ReadMount {
     source,
     readOnly: options.split(',').includes('ro'),
     options: '',
+    more: options.split(',').filter((option) => !['', 'ro', 'rw'].includes(option)),
   }
 }
 
-const target = (path: string): string => (path.length > 1 ? path.replace(/\/+$/, '') : path)
+/** Without `.`, `..` and slashes that say nothing, as docker takes it. */
+export function target(path: string): string {
+  const steps: string[] = []
+  for (const step of path.split('/')) {
+    if (step === '..') steps.pop()
+    else if (step !== '' && step !== '.') steps.push(step)
+  }
+  return `/${steps.join('/')}`
+}
 
 /** Secrets and configs of a compose file are files, which docker mounts read-only. */
 function handedFiles(what: 'secrets' | 'configs', raw: Readonly<Record<string, unknown>>, handed: Handed): ReadMount[] {
@@ -187,10 +226,11 @@ function handedFiles(what: 'secrets' | 'configs', raw: Readonly<Record<string, u
     const at = textOf(record(long)['target']) || name
     return {
       type: what,
-      target: at.startsWith('/') ? at : `${within}${at}`,
+      target: target(at.startsWith('/') ? at : `${within}${at}`),
       source: textOf(record(handed[what][name])['file']) || undefined,
       readOnly: true,
       options: '',
+      more: [],
     }
   })
 }
@@ -198,7 +238,7 @@ function handedFiles(what: 'secrets' | 'configs', raw: Readonly<Record<string, u
 function tmpfs(raw: Readonly<Record<string, unknown>>): ReadMount[] {
   return texts(raw['tmpfs']).map((entry) => {
     const [path = '', options = ''] = entry.split(':')
-    return { type: 'tmpfs', target: target(path), source: undefined, readOnly: false, options }
+    return { type: 'tmpfs', target: target(path), source: undefined, readOnly: false, options, more: [] }
   })
 }
 
@@ -220,7 +260,7 @@ const positive = (value: unknown): number | undefined => {
 const SECONDS: Record<string, number> = { h: 3600, m: 60, s: 1, ms: 1e-3, us: 1e-6 }
 
 /** `10s`, `1m30s`, `500ms`. */
-function seconds(value: unknown): number | undefined {
+export function seconds(value: unknown): number | undefined {
   const text = textOf(value)
   if (!/^(\d+(\.\d+)?(h|ms|m|us|s))+$/.test(text)) return undefined
   return [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|us|s)/g)].reduce(

@@ -1,11 +1,10 @@
 /** How the container is run: of which image, by which command, within which limits, and how it ends and comes back. */
 import type { Finding } from '../../finding.ts'
-import { handoverService, needsHandover } from '../compose.ts'
 import { inContainer } from '../places.ts'
 import { healthSettings, healthVariables } from '../health.ts'
 import { imageProblem } from './advice.ts'
 import { type ComposeCase, failed, type Judge, orOk, warned } from './compose-case.ts'
-import { record, textOf, texts } from './compose-read.ts'
+import { bytes, record, textOf } from './compose-read.ts'
 
 /** Where it is stack.yaml's own, that file is judged. */
 const image: Judge = (given) => {
@@ -20,14 +19,14 @@ const image: Judge = (given) => {
 }
 
 const shells = new Set(['sh', 'bash', 'ash', 'dash', 'busybox'])
-/** The image's own, which runs what it is given in its place. */
-const ENTRYPOINT = 'docker-entrypoint.sh'
+/** The image's own, which runs what it is given in its place; one of another directory is another program. */
+const ofImage = (program: string, name: string) => program === name || program === `/usr/local/bin/${name}`
 const baseName = (path: string) => path.slice(path.lastIndexOf('/') + 1)
 
 /** Arguments are not shown: one may be a password. */
 const command: Judge = (given) => {
   const { argv } = given.has
-  const words = baseName(argv[0] ?? '') === ENTRYPOINT ? argv.slice(1) : argv
+  const words = ofImage(argv[0] ?? '', 'docker-entrypoint.sh') ? argv.slice(1) : argv
   const line = `command: [${given.wanted.argv.join(', ')}]`
   const [program = '', ...args] = words
   if (words.length === 0)
@@ -41,7 +40,7 @@ const command: Judge = (given) => {
         line,
       ),
     ]
-  if (baseName(program) !== given.wanted.argv[0] || args[0] !== inContainer.conf)
+  if (!ofImage(program, given.wanted.argv[0] ?? '') || args[0] !== inContainer.conf)
     return [failed(given, 'command', `it does not start the server on ${inContainer.conf}`, line)]
   if (args.length > 1)
     return [
@@ -107,7 +106,29 @@ const limits: Judge = (given) => {
     findings.push(warned(given, 'limits', `the CPU limit is ${has.cpus}, and stack.yaml says ${cpus}`, line))
   if (findings.length === 0 && has.reservedBytes !== wanted.reservedBytes)
     findings.push(warned(given, 'limits', `the memory reservation is not stack.yaml’s ${reserved} MB`, line))
+  findings.push(...swapAndProcesses(given))
   return orOk(findings, 'limits', `${megabytes} MB, ${cpus} CPU`)
+}
+
+/** What has no limit may be taken from the neighbours; another limit is a choice. */
+function swapAndProcesses(given: ComposeCase): Finding[] {
+  const findings: Finding[] = []
+  const [swap, swapWanted] = [given.has.raw['memswap_limit'], given.wanted.raw['memswap_limit']]
+  if (swapWanted !== undefined && bytes(swap) !== bytes(swapWanted))
+    findings.push(
+      failed(
+        given,
+        'limits',
+        'its memory may go to the swap of the host, where it is slow and on a disk',
+        `memswap_limit: ${textOf(swapWanted)}`,
+      ),
+    )
+  const [processes, most] = [given.has.processes, given.wanted.processes]
+  const line = `deploy.resources.limits: {pids: ${most}}`
+  if (most !== undefined && processes === undefined)
+    findings.push(failed(given, 'limits', 'no limit of processes', line))
+  else if (processes !== most) findings.push(warned(given, 'limits', `the limit of processes is not ${most}`, line))
+  return findings
 }
 
 const logging: Judge = (given) => {
@@ -184,47 +205,10 @@ const named: Judge = (given) => {
   return orOk(findings, 'names', `${spec.service.container_name}, hostname ${spec.service.name}`)
 }
 
-/** A volume is made the image user's; another user has to be handed it before the server starts. */
-const handover: Judge = (given) => {
-  const { spec, has, compose } = given
-  if (!needsHandover(spec)) return []
-  const name = handoverService(spec)
-  const service = compose.service(name)
-  const { user } = spec.service
-  const line = `depends_on: {${name}: {condition: service_completed_successfully}}`
-  const so = `user ${user} could not write ${inContainer.data}, and the server would end at once`
-  if (service === undefined) return [failed(given, 'hand-over', `no service ${name}: ${so}`, line)]
-  if (has.dependsOn.get(name) !== 'service_completed_successfully')
-    return [failed(given, 'hand-over', `the service does not wait for ${name}: ${so}`, line)]
-  const volumeOf = (mounts: typeof has.mounts) => mounts.find(({ target }) => target === inContainer.data)?.source
-  if (
-    service.argv.join(' ') !== `chown -R ${user} ${inContainer.data}` ||
-    volumeOf(service.mounts) !== volumeOf(has.mounts)
-  )
-    return [failed(given, 'hand-over', `${name} does not hand the volume to ${user}: ${so}`, line)]
-  return orOk(handoverRights(given, name), 'hand-over', `${name} hands the volume to ${user}`)
-}
-
-function handoverRights(given: ComposeCase, name: string): Finding[] {
-  const service = given.compose.service(name)
-  if (service === undefined) return []
-  const { raw, mounts } = service
-  const allowed = ['CHOWN', 'DAC_READ_SEARCH']
-  const isConfined =
-    raw['privileged'] !== true &&
-    raw['network_mode'] === 'none' &&
-    texts(raw['cap_drop']).includes('ALL') &&
-    texts(raw['cap_add']).every((capability) => allowed.includes(capability)) &&
-    mounts.every(({ target }) => target === inContainer.data)
-  if (isConfined) return []
-  const detail = `${name} runs as root, with more than the volume and the right to hand it over`
-  return [failed(given, 'hand-over', detail, `nothing more for ${name}`)]
-}
-
-/** What only docker works out, which this check does not. */
+/** What only docker works out, which this check does not. A whole file may bring anything. */
 const unclear: Judge = (given) =>
   given.has.unclear.map((field) =>
-    warned(
+    (['extends', 'env_file'].includes(field) ? failed : warned)(
       given,
       'variables',
       `${field} depends on what is not in this file, and was not checked as docker will have it`,
@@ -232,15 +216,4 @@ const unclear: Judge = (given) =>
     ),
   )
 
-export const runJudges: readonly Judge[] = [
-  image,
-  command,
-  health,
-  limits,
-  logging,
-  restart,
-  stop,
-  named,
-  handover,
-  unclear,
-]
+export const runJudges: readonly Judge[] = [image, command, health, limits, logging, restart, stop, named, unclear]

@@ -1,50 +1,24 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { assertFindings, bad, type Expected, names } from '../../../../test/support/stack-check.ts'
+import {
+  absolute,
+  broken,
+  type Change,
+  changed,
+  type File,
+  judge,
+  mount,
+  otherwise,
+  paths,
+  type Service,
+  spec,
+  volumes,
+  written,
+} from '../../../../test/support/stack-check-compose.ts'
 import { stackCompose } from '../compose.ts'
 import { defaultSpec } from '../default-spec.ts'
-import type { StackSpec } from '../spec.ts'
 import { judgeCompose } from './compose.ts'
-
-const spec = defaultSpec()
-const paths = { secrets: './secrets', config: '../config/valkey.conf', certs: '../certs/valkey', scripts: '../scripts' }
-type Service = Record<string, unknown>
-type File = {
-  services: Record<string, Service>
-  networks: Record<string, Service>
-  volumes: Record<string, Service>
-  secrets: Record<string, Service>
-}
-
-const written = (of: StackSpec = spec): File => JSON.parse(JSON.stringify(stackCompose(of, paths))) as File
-/** Of a compose file in /stack/deploy. */
-const absolute = (path: string) =>
-  path.startsWith('/') ? path : path.replace(/^\.\.\//, '/stack/').replace(/^\.\//, '/stack/deploy/')
-
-const judge = (data: unknown, of: StackSpec = spec) =>
-  judgeCompose(
-    of,
-    {
-      file: { data },
-      wanted: stackCompose(of, paths),
-      absolute,
-      places: { certs: '/stack/certs/valkey', secrets: '/stack/deploy/secrets' },
-    },
-    names,
-  )
-
-const broken = (check: string, detail: RegExp, fix?: RegExp): Expected[] => [
-  ['fail', `compose ${check}`, detail, fix ?? /valkeep stack compose --force$/],
-]
-const otherwise = (check: string, detail: RegExp): Expected[] => [['warn', `compose ${check}`, detail]]
-/** Fields of the service in place of its own; undefined takes one out. */
-type Change = Service | ((file: File, service: Service) => void)
-
-const volumes = (file: File) => file.services['valkey']?.['volumes'] as (string | Service)[]
-const mount =
-  (source: string, at: string): Change =>
-  (file) =>
-    void volumes(file).push(`${source}:${at}:ro`)
 
 const confined: [Change, Expected[]][] = [
   [{ user: undefined }, broken('user', /no user: root without/, /user: "999:1000"/)],
@@ -57,7 +31,7 @@ const confined: [Change, Expected[]][] = [
   [{ security_opt: ['no-new-privileges=true'] }, []],
   [
     { security_opt: ['no-new-privileges:true', 'seccomp:unconfined'] },
-    broken('no-new-privileges', /seccomp:unconfined/),
+    broken('no-new-privileges', /seccomp:unconfined takes a guard/),
   ],
   [{ read_only: false }, broken('read_only', /can be written/, /read_only: true/)],
   [{ tmpfs: undefined }, otherwise('tmpfs', /nothing at \/tmp/)],
@@ -76,16 +50,25 @@ const confined: [Change, Expected[]][] = [
   [{ devices: ['/dev/kmsg'] }, broken('privileges', /devices/)],
   [{ ports: ['6379:6379'] }, broken('ports', /published/)],
   [{ ports: [] }, []],
-  [{ expose: ['6379'] }, []],
+  [{ expose: ['6379'] }, otherwise('keys', /services\.valkey\.expose/)],
   [{ networks: undefined, network_mode: 'host' }, broken('network', /network_mode host/)],
   [{ networks: undefined }, broken('network', /not in the network gateway-bridge/)],
   [{ networks: ['gateway-bridge', 'web'] }, broken('network', /in web as well/)],
-  [{ networks: { 'gateway-bridge': { aliases: ['cache'] } } }, []],
+  [{ networks: { 'gateway-bridge': {} } }, []],
+  [{ networks: { 'gateway-bridge': { aliases: ['cache'] } } }, otherwise('keys', /networks\.gateway-bridge\.aliases/)],
   [
     (file) => delete file.networks['gateway-bridge']?.['internal'],
     broken('network', /reaches the world/, /^Under networks\.gateway-bridge: internal: true$/),
   ],
-  [(file) => Object.assign(file.networks, { 'gateway-bridge': { external: true } }), []],
+  [
+    (file) => Object.assign(file.networks, { 'gateway-bridge': { external: true } }),
+    [['warn', 'compose network', /made elsewhere/, /^In stack\.yaml: service\.network_external: true/]],
+  ],
+  [(file) => Object.assign(file.networks, { 'gateway-bridge': { internal: 'true' } }), []],
+  [
+    (file) => Object.assign(file.networks, { 'gateway-bridge': { name: 'other', internal: true } }),
+    [...broken('network', /not in the network gateway-bridge/), ...broken('network', /in gateway-bridge as well/)],
+  ],
   [
     (file, service) => {
       file.networks = { inner: { name: 'gateway-bridge', internal: true } }
@@ -97,7 +80,10 @@ const confined: [Change, Expected[]][] = [
     { environment: { VALKEY_HOST: 'valkey', VALKEY_USER: 'healthcheck', REDISCLI_AUTH: 'hunter2' } },
     broken('environment', /REDISCLI_AUTH looks like a password/),
   ],
-  [{ environment: ['VALKEY_HOST=valkey', 'VALKEY_USER=healthcheck', 'TZ=UTC', 'COMPASS=north'] }, []],
+  [
+    { environment: ['VALKEY_HOST=valkey', 'VALKEY_USER=healthcheck', 'TZ=UTC', 'COMPASS=north'] },
+    [...otherwise('environment', /TZ is nothing of the stack/), ...otherwise('environment', /COMPASS/)],
+  ],
   [
     {
       environment: [
@@ -194,6 +180,8 @@ const run: [Change, Expected[]][] = [
   [{ image: undefined }, broken('image', /no image/)],
   [{ command: 'valkey-server /etc/valkey/valkey.conf' }, []],
   [{ entrypoint: ['docker-entrypoint.sh'] }, []],
+  [{ entrypoint: ['/data/docker-entrypoint.sh'] }, broken('command', /does not start the server on/)],
+  [{ entrypoint: '/data/valkey-server', command: ['/etc/valkey/valkey.conf'] }, broken('command', /does not start/)],
   [{ entrypoint: 'valkey-server', command: ['/etc/valkey/valkey.conf'] }, []],
   [{ command: undefined }, broken('command', /open to everybody/)],
   [{ command: ['sh', '-c', 'valkey-server /etc/valkey/valkey.conf'] }, broken('command', /a shell is process 1/)],
@@ -215,21 +203,34 @@ const run: [Change, Expected[]][] = [
     broken('health check', /holds a password/),
   ],
   [{ healthcheck: { test: ['CMD', 'valkey-cli', 'ping'] } }, otherwise('health check', /does not run/)],
-  [{ healthcheck: { test: '/usr/local/bin/valkey-health' } }, []],
+  [
+    { healthcheck: { test: '/usr/local/bin/valkey-health', interval: '5000ms', retries: '3', start_period: '0m30s' } },
+    otherwise('keys', /healthcheck is not timeout: 10s$/),
+  ],
   [
     { environment: { VALKEY_HOST: 'valkey', VALKEY_USER: 'healthcheck', VALKEY_PORT: '' } },
     broken('health check', /never be well: VALKEY_PORT must be/),
   ],
-  [{ deploy: undefined }, [...broken('limits', /no memory limit/), ...broken('limits', /no CPU limit/)]],
-  [{ deploy: undefined, mem_limit: '512m', mem_reservation: '256m', cpus: 1 }, []],
-  [{ deploy: undefined, mem_limit: 536_870_912, mem_reservation: '0.25g', cpus: '1' }, []],
   [
-    { deploy: undefined, mem_limit: '1g', mem_reservation: '256m', cpus: 1 },
+    { deploy: undefined },
+    [
+      ...broken('limits', /no memory limit/),
+      ...broken('limits', /no CPU limit/),
+      ...broken('limits', /no limit of processes/),
+    ],
+  ],
+  [{ deploy: undefined, pids_limit: 128, mem_limit: '512m', mem_reservation: '256m', cpus: 1 }, []],
+  [{ deploy: undefined, pids_limit: 128, mem_limit: 536_870_912, mem_reservation: '0.25g', cpus: '1' }, []],
+  [
+    { deploy: undefined, pids_limit: 128, mem_limit: '1g', mem_reservation: '256m', cpus: 1 },
     otherwise('limits', /memory limit is not stack\.yaml’s 512 MB/),
   ],
-  [{ deploy: undefined, mem_limit: '256m', cpus: 1 }, broken('limits', /not above maxmemory/)],
-  [{ deploy: undefined, mem_limit: '512m', mem_reservation: '256m', cpus: 2 }, otherwise('limits', /CPU limit is 2/)],
-  [{ deploy: undefined, mem_limit: '512m', cpus: 1 }, otherwise('limits', /reservation/)],
+  [{ deploy: undefined, pids_limit: 128, mem_limit: '256m', cpus: 1 }, broken('limits', /not above maxmemory/)],
+  [
+    { deploy: undefined, pids_limit: 128, mem_limit: '512m', mem_reservation: '256m', cpus: 2 },
+    otherwise('limits', /CPU limit is 2/),
+  ],
+  [{ deploy: undefined, pids_limit: 128, mem_limit: '512m', cpus: 1 }, otherwise('limits', /reservation/)],
   [{ logging: undefined }, otherwise('logging', /driver is not json-file/)],
   [{ logging: { driver: 'json-file' } }, otherwise('logging', /fills the disk/)],
   [{ logging: { driver: 'json-file', options: { 'max-size': '50m', 'max-file': 5 } } }, []],
@@ -248,22 +249,22 @@ const run: [Change, Expected[]][] = [
   [{ stop_signal: 'SIGINT' }, []],
   [{ hostname: undefined }, otherwise('names', /hostname is not valkey/)],
   [{ container_name: 'x' }, otherwise('names', /not called polis-v2-valkey/)],
-  [{ labels: ['service=molis-valkey', 'team=a'] }, []],
+  [{ labels: ['service=molis-valkey'] }, []],
+  [{ labels: ['service=molis-valkey', 'team=a'] }, otherwise('keys', /labels team/)],
   [{ labels: undefined }, otherwise('names', /the label service/)],
-  [{ extends: { service: 'base' } }, otherwise('variables', /^\S+: extends depends on/)],
-  [{ env_file: '.env' }, otherwise('variables', /env_file/)],
+  [{ extends: { service: 'base' } }, broken('variables', /^\S+: extends depends on/)],
+  [{ env_file: '.env' }, broken('variables', /env_file/)],
   [{ image: '${IMAGE:-valkey/valkey:8-alpine}' }, []],
-  [{ annotations: { owner: '$OWNER' } }, otherwise('variables', /annotations/)],
+  [
+    { annotations: { owner: '$OWNER' } },
+    [...otherwise('variables', /annotations/), ...otherwise('keys', /annotations/)],
+  ],
 ]
 
 test('a file as it is written is well, and each line that is missing or otherwise is one finding', () => {
   assertFindings(judge(written()), [], 'as written')
   for (const [change, expected] of [...confined, ...mounted, ...run]) {
-    const file = written()
-    const service = file.services['valkey'] ?? assert.fail()
-    if (typeof change === 'function') change(file, service)
-    else Object.assign(service, change)
-    const findings = judge(JSON.parse(JSON.stringify(file)))
+    const findings = judge(changed(change))
     assertFindings(findings, expected, typeof change === 'function' ? String(change) : JSON.stringify(change))
     assert.doesNotMatch(JSON.stringify(findings), /hunter2/)
   }
@@ -272,7 +273,7 @@ test('a file as it is written is well, and each line that is missing or otherwis
 test('each hardening line has a finding of its own', () => {
   const checks = judge(written()).map(({ check }) => check)
   assert.equal(new Set(checks).size, checks.length)
-  assert.equal(checks.length, 20)
+  assert.equal(checks.length, 21)
 })
 
 test('no file to judge, a file that is none, a file without the service', () => {
@@ -343,6 +344,6 @@ test('a network of somebody else’s that this file makes after all is their cho
   const of = { ...spec, service: { ...spec.service, network_external: true } }
   const file = written(of)
   assertFindings(judge(file, of), [], 'external')
-  file.networks['gateway-bridge'] = {}
+  file.networks['gateway-bridge'] = { name: 'gateway-bridge' }
   assertFindings(judge(file, of), otherwise('network', /not internal/), 'made here')
 })

@@ -21,3 +21,6 @@ export type PathFacts = {
   mode: number
   readable: boolean
 }
+
+/** Permissions as chmod takes them. */
+export const octal = (mode: number): string => (mode & 0o777).toString(8).padStart(4, '0')

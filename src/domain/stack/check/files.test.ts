@@ -4,6 +4,7 @@ import { assertFindings, type Expected, names } from '../../../../test/support/s
 import { defaultSpec } from '../default-spec.ts'
 import type { PathFacts } from './facts.ts'
 import { judgeFiles, stackFiles } from './files.ts'
+import { swappablePaths } from './swappable.ts'
 
 const spec = defaultSpec({ perUserFiles: true })
 const modes = { secret: 0o600, plain: 0o644, program: 0o755 }
@@ -15,6 +16,15 @@ function rightFacts(): Map<string, PathFacts> {
     const [uid, gid] = reader === 'nobody' || kind === 'program' ? [0, 0] : [999, 1000]
     facts.set(path, { kind: 'file', uid, gid, mode: modes[kind], readable: true })
   }
+  for (const path of swappablePaths(spec))
+    if (!facts.has(path))
+      facts.set(path, {
+        kind: path.includes('.yaml') ? 'file' : 'directory',
+        uid: 0,
+        gid: 0,
+        mode: 0o755,
+        readable: true,
+      })
   return facts.set(spec.files.secrets, { kind: 'directory', uid: 0, gid: 0, mode: 0o700, readable: true })
 }
 
@@ -53,6 +63,29 @@ const cases: [path: string, change: Partial<PathFacts>, expected: Expected[]][] 
   ['config/valkey.conf', { mode: 0o664 }, []],
   ['config/valkey.conf', { mode: 0o666 }, [['fail', 'permissions', /everybody may write/, /^chmod 644 /]]],
   ['deploy/secrets', { mode: 0o755 }, [['fail', 'permissions', /secrets \(0755\) is open/, /^chmod 700 /]]],
+  [
+    'stack.yaml',
+    { mode: 0o664 },
+    [
+      [
+        'fail',
+        'permissions',
+        /its group may write stack\.yaml \(0664\): anybody of it could swap the file$/,
+        /^chmod go-w stack\.yaml$/,
+      ],
+    ],
+  ],
+  [
+    'deploy/docker-compose.yml',
+    { mode: 0o666 },
+    [['fail', 'permissions', /everybody may write .*compose\.yml \(0666\): anybody could swap/, /^chmod go-w /]],
+  ],
+  ['.', { mode: 0o777 }, [['fail', 'permissions', /everybody may write \. \(0777\): anybody could swap the files$/]]],
+  ...['deploy', 'config', 'certs', 'certs/valkey', 'scripts'].map((path): [string, Partial<PathFacts>, Expected[]] => [
+    path,
+    { mode: 0o775 },
+    [['fail', 'permissions', /its group may write/, new RegExp(`^chmod go-w ${path}$`)]],
+  ]),
   ['scripts/generate-valkey-certs.sh', { mode: 0o644 }, [['warn', 'permissions', /cannot be run/, /^chmod 755 /]]],
   [
     acl,
@@ -103,4 +136,11 @@ test('root inside the container is held to the mode: it has no capabilities', ()
   const paths = rightFacts()
   const [first] = judgeFiles(asRoot, { paths }, names).filter(({ check }) => check === 'owners')
   assert.match(first?.detail ?? '', /user 0:0 of the container cannot read/)
+})
+
+test('a directory however stack.yaml writes it, with those above it', () => {
+  const files = { ...spec.files, compose: '../x.yml', secrets: './a/b/', config: '/etc/x/valkey.conf' }
+  assert.deepEqual(swappablePaths({ ...spec, files }).toSorted(), [
+    ...['.', '..', '../x.yml', '/etc/x', 'a', 'a/b', 'certs', 'certs/valkey', 'scripts', 'stack.yaml'],
+  ])
 })

@@ -3,7 +3,8 @@ import { fail, type Finding, ok, warn } from '../../finding.ts'
 import { healthPasswordFile } from '../compose.ts'
 import { certificateFiles, mountedCertificates, scriptFiles, secretFiles } from '../places.ts'
 import type { StackSpec } from '../spec.ts'
-import type { Names, PathFacts } from './facts.ts'
+import { type Names, octal, type PathFacts } from './facts.ts'
+import { judgeSwappable, swappablePaths } from './swappable.ts'
 
 export type StackFile = {
   path: string
@@ -94,11 +95,10 @@ export function stackFiles(spec: StackSpec): StackFile[] {
 }
 
 export type FilesFacts = {
-  /** By path: those of stackFiles, and the directory of the secrets. */
+  /** By path: those of stackFiles and of swappablePaths, and the directory of the secrets. */
   paths: ReadonlyMap<string, PathFacts>
 }
 
-const octal = (mode: number) => (mode & 0o777).toString(8).padStart(4, '0')
 const modeOf = { secret: '600', plain: '644', program: '755' } as const
 
 /** What is there, and what this user could not look at. */
@@ -107,7 +107,12 @@ export function judgeFiles(spec: StackSpec, { paths }: FilesFacts, names: Names)
   const of = (file: StackFile) => paths.get(file.path)
   const there = files.filter((file) => of(file)?.kind === 'file')
   const missing = files.flatMap((file) => presence(file, of(file), names))
-  const open = [...there.flatMap((file) => openness(file, of(file), names)), ...secretDir(spec, paths, names)]
+  const swappable = swappablePaths(spec)
+  const open = [
+    ...there.flatMap((file) => openness(file, of(file), swappable.includes(file.path), names)),
+    ...secretDir(spec, paths, names),
+    ...judgeSwappable(spec, paths, names),
+  ]
   const shut = there.flatMap((file) => access(spec, file, of(file), names))
   const unread = files.filter((file) => isUnread(of(file)) && access(spec, file, of(file), names).length === 0)
   // Of what was not seen nothing is said to be well.
@@ -152,13 +157,18 @@ function presence(file: StackFile, facts: PathFacts | undefined, { shown, word, 
 }
 
 /** What others may do with a file that is not theirs. */
-function openness(file: StackFile, facts: PathFacts | undefined, { shown, word }: Names): Finding[] {
+function openness(
+  file: StackFile,
+  facts: PathFacts | undefined,
+  isJudgedElsewhere: boolean,
+  { shown, word }: Names,
+): Finding[] {
   if (facts === undefined) return []
   const what = `${shown(file.path)} (${octal(facts.mode)})`
   const fix = `chmod ${modeOf[file.kind]} ${word(file.path)}`
   if (file.kind === 'secret' && (facts.mode & 0o177) !== 0)
     return [fail('permissions', `${what} is open to others`, fix)]
-  if ((facts.mode & 0o002) !== 0) return [fail('permissions', `everybody may write ${what}`, fix)]
+  if ((facts.mode & 0o002) !== 0 && !isJudgedElsewhere) return [fail('permissions', `everybody may write ${what}`, fix)]
   if (file.kind === 'program' && file.reader === 'nobody' && (facts.mode & 0o100) === 0)
     return [warn('permissions', `${what} cannot be run`, fix)]
   return []

@@ -3,13 +3,13 @@ import { spawn } from 'node:child_process'
 
 export type DockerRun = { code: number; stdout: string; stderr: string }
 
-/**
- * @param env environment for docker (DOCKER_HOST, PATH …)
- * @returns code 127 where there is no docker
- */
+/** @returns code 127 where there is no docker */
 export type Docker = (words: readonly string[]) => Promise<DockerRun>
 
-/** @param signal ends what runs */
+/**
+ * @param env environment for docker (DOCKER_HOST, PATH …)
+ * @param signal ends what runs
+ */
 export const makeDocker =
   (env: Readonly<Record<string, string | undefined>>, signal: AbortSignal): Docker =>
   (words) =>
@@ -22,16 +22,14 @@ export const makeDocker =
       child.once('close', (code) => resolve({ ...text, code: code ?? 1 }))
     })
 
-export type ComposeService = { file: string; service: string }
-
-/** The container of a service that runs; null where none does. */
-export async function runningContainer(docker: Docker, { file, service }: ComposeService): Promise<string | null> {
-  const { stdout } = await required(docker, ['compose', '-f', file, 'ps', '-q', '--status', 'running', service])
-  return stdout.trim().split('\n')[0] || null
+/** Whether a container of this name runs, whichever compose project made it. @throws DockerFailed */
+export async function isRunning(docker: Docker, container: string): Promise<boolean> {
+  const { stdout } = await required(docker, ['ps', '--format', '{{.Names}}', '--filter', `name=^/?${container}$`])
+  return stdout.split('\n').includes(container)
 }
 
 /**
- * Restarts a service's container and waits until its health check passes.
+ * Restarts a container and waits until its health check passes.
  * @param healthCommand ends with 0 inside the container once the server answers
  * @param waitMs how long it may take to answer
  * @returns milliseconds from before the stop until it answered again: no client waited longer
@@ -39,14 +37,14 @@ export async function runningContainer(docker: Docker, { file, service }: Compos
  */
 export async function restartUntilHealthy(
   docker: Docker,
-  target: ComposeService & { container: string },
+  container: string,
   { healthCommand, waitMs }: { healthCommand: string; waitMs: number },
 ): Promise<number> {
   const startedAt = performance.now()
-  await required(docker, ['compose', '-f', target.file, 'restart', '--no-deps', target.service])
+  await required(docker, ['restart', container])
   const endsAt = performance.now() + waitMs
   for (;;) {
-    const probe = await docker(['exec', target.container, healthCommand])
+    const probe = await docker(['exec', container, healthCommand])
     if (probe.code === 0) return performance.now() - startedAt
     if (performance.now() > endsAt) throw new DockerFailed(`it does not answer: ${said(probe)}`)
     await new Promise((resolve) => setTimeout(resolve, 100))
@@ -55,7 +53,7 @@ export async function restartUntilHealthy(
 
 async function required(docker: Docker, words: readonly string[]): Promise<DockerRun> {
   const run = await docker(words)
-  if (run.code !== 0) throw new DockerFailed(`docker ${words.slice(0, 5).join(' ')}: ${said(run)}`)
+  if (run.code !== 0) throw new DockerFailed(`docker ${words.slice(0, 2).join(' ')}: ${said(run)}`)
   return run
 }
 
