@@ -194,12 +194,16 @@ describe('a stack under Docker', { timeout: 280_000 }, () => {
     const engine = await engineFor(t)
     if (engine === undefined) return
     const stack = await makeDockerStack(t, engine)
-    await engine.docker('compose', '-p', 'other', '-f', stack.file, 'up', '-d', '--wait')
-    t.after(() => engine.docker('compose', '-p', 'other', '-f', stack.file, 'down', '--volumes'))
-    const old = stack.password(AGENT)
-    assert.equal(stack.valkeep('stack', 'secrets', '--rotate', 'mcp-agent', '--apply').status, 0)
-    await assert.rejects(stack.as('mcp-agent', old, '-e', 'PING'), /WRONGPASS|AUTH failed|NOAUTH/)
-    assert.equal(await stack.as('mcp-agent', stack.password(AGENT), 'PING'), 'PONG')
+    const other = (...words: string[]) => engine.docker('compose', '-p', 'other', '-f', stack.file, ...words)
+    await other('up', '-d', '--wait')
+    try {
+      const old = stack.password(AGENT)
+      assert.equal(stack.valkeep('stack', 'secrets', '--rotate', 'mcp-agent', '--apply').status, 0)
+      await assert.rejects(stack.as('mcp-agent', old, '-e', 'PING'), /WRONGPASS|AUTH failed|NOAUTH/)
+      assert.equal(await stack.as('mcp-agent', stack.password(AGENT), 'PING'), 'PONG')
+    } finally {
+      await other('down', '--volumes')
+    }
   })
 
   test('an ordinary user’s stack runs as that user, its volume handed over', async (t) => {
