@@ -5,6 +5,7 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { acl } from './acl.ts'
+import { chart } from './chart.ts'
 import { cli } from './cli.ts'
 import { create } from './create.ts'
 import { createParallel } from './create-parallel.ts'
@@ -15,7 +16,7 @@ import { stackInit } from './stack-init.ts'
 import { stackThreads } from './stack-threads.ts'
 import { type Bench, type Line, table } from './support/report.ts'
 
-const benches: Bench[] = [create, createParallel, acl, list, live, restart, cli, stackInit, stackThreads]
+const benches: Bench[] = [create, createParallel, acl, list, live, restart, cli, stackInit, stackThreads, chart]
 
 const known = benches.map(({ name, about }) => `  ${name.padEnd(16)}${about}`).join('\n')
 const options = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const

@@ -12,6 +12,7 @@ import { exitCodeMeaning } from '../src/cli/exit-code.ts'
 import { settingFlags } from '../src/main/setting-flags.ts'
 import { type Setting, settingTable } from '../src/main/setting-table.ts'
 import { apiReference, openApi } from './docs/api.ts'
+import { chartReadme } from './docs/chart.ts'
 import { errorsReference } from './docs/errors.ts'
 import { instanceSettingsReference } from './docs/instance-settings.ts'
 import { made, tableOf } from './docs/markdown.ts'
@@ -74,6 +75,7 @@ export const documents: Document[] = [
   { path: 'docs/reference/errors.md', render: errorsReference },
   { path: 'docs/reference/api.md', render: apiReference },
   { path: 'docs/reference/openapi.json', render: openApi },
+  { path: 'charts/valkey-cluster/README.md', render: chartReadme },
 ]
 
 /** Where a document lies on this machine. */

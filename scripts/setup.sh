@@ -1,5 +1,5 @@
 # Makes this clone ready: npm packages (Node 24 among them), Valkey 8, and for `dev` the parts that the tests use.
-# Sourced with $root set (start.sh, test.sh, build.sh, ../valkeep), or run: sh scripts/setup.sh run|dev|valkey
+# Sourced with $root set (start.sh, test.sh, build.sh, ../valkeep), or run: sh scripts/setup.sh run|dev|kube|valkey
 # Each ensure_* looks first, does nothing where nothing is missing, and may be interrupted anywhere and called again.
 # shellcheck shell=sh
 
@@ -100,11 +100,21 @@ ensure_parts() {
   done
 }
 
-# setup run|dev
+# What the chart's tests use besides (npm test -- --kube): built with Go, a quarter of an hour the first time.
+ensure_kube() {
+  for part in helm kube; do
+    sh "$root/scripts/parts/$part.sh" && continue
+    [ "${CI:-}" != true ] || die "the test part $part is missing, and CI=true skips nothing."
+    say "the test part $part is missing: the tests that need it will be skipped."
+  done
+}
+
+# setup run|dev|kube
 setup() {
-  ensure_packages "$1"
+  if [ "$1" = run ]; then ensure_packages run; else ensure_packages dev; fi
   ensure_valkey
-  [ "$1" != dev ] || { ensure_node; ensure_parts; }
+  [ "$1" = run ] || { ensure_node; ensure_parts; }
+  [ "$1" != kube ] || ensure_kube
 }
 
 case ${0##*/} in
@@ -112,9 +122,9 @@ case ${0##*/} in
     set -eu
     root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
     case ${1:-run} in
-      run | dev) setup "${1:-run}" ;;
+      run | dev | kube) setup "${1:-run}" ;;
       valkey) ensure_valkey ;;
-      *) die 'usage: sh scripts/setup.sh [run|dev|valkey]' ;;
+      *) die 'usage: sh scripts/setup.sh [run|dev|kube|valkey]' ;;
     esac
     ;;
 esac

@@ -8,13 +8,16 @@ usage() {
   cat <<'END'
 npm test [-- OPTIONS]
   --only PATTERN   run only the test files whose path contains PATTERN; no type check, lint, format or unused-code check
+  --kube           the tests of the Helm chart on a real Kubernetes too (test/kube): a quarter of an hour, and as long for building it once
   --full           property tests at full size (1,000 variants or more of each family); VALKEEP_TEST_FULL=1 for the tests
 END
 }
 only=''
+kube=''
 while [ $# -gt 0 ]; do
   case $1 in
     --only) [ $# -ge 2 ] || { usage >&2; exit 2; }; only=$2; shift 2 ;;
+    --kube) kube=1; shift ;;
     --full) export VALKEEP_TEST_FULL=1; shift ;;
     --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
@@ -23,6 +26,7 @@ done
 
 . "$root/scripts/setup.sh"
 setup dev
+[ -z "$kube" ] || setup kube
 PATH=${node%/*}:$root/node_modules/.bin:$PATH
 # The tests' processes share one compile cache: without it each pays for type stripping again.
 NODE_COMPILE_CACHE=$root/node_modules/.cache/valkeep-test
@@ -102,6 +106,8 @@ bounded="--test-timeout=$VALKEEP_TEST_FILE_TIMEOUT_MS --import=./scripts/file-ti
 test_stage unit "--test-isolation=none $bounded" src
 test_stage integration "--test-concurrency=2 $bounded" test/integration
 test_stage 'faults and end to end' "--test-concurrency=2 $bounded" test/faults test/e2e
+# One Kubernetes at a time: two of them on two processors take longer than one after the other.
+[ -z "$kube" ] || test_stage 'chart on Kubernetes' "--test-concurrency=1 $bounded" test/kube
 echo
 [ -s "$work/sums" ] || { echo "no test file matches: $only" >&2; exit 1; }
 summary

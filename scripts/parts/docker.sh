@@ -1,6 +1,6 @@
 #!/bin/sh
 # A Docker engine for the tests, nothing of it installed or started: of a newer Debian suite, in $parts/docker/bin (dockerd, containerd, docker) and
-# $parts/docker/cli-plugins (compose). What it runs is the machine's own: runc, iptables, tini, busybox. About 20 s and 260 MB the first time.
+# $parts/docker/cli-plugins (compose). What it runs is the machine's own: runc, iptables, tini, busybox, curl. About 20 s and 260 MB the first time.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 . "$here/lib.sh"
@@ -8,7 +8,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # The Debian packages of the programs that are missing here; either package of busybox will do.
 lacking() {
-  for package in runc iptables tini busybox-static; do
+  for package in runc iptables tini curl busybox-static; do
     command -v "${package%-static}" >/dev/null 2>&1 || printf ' %s' "$package"
   done
 }

@@ -1,0 +1,102 @@
+import { installChart, type Release, testValues, type Writer } from '../test/support/chart-release.ts'
+import { aPrimary, formed, nodesOf, settled } from '../test/support/chart-cluster.ts'
+import { startKube } from '../test/support/kube.ts'
+import { type Bench, figure, type Line, median } from './support/report.ts'
+
+const rounds = 2
+
+/** What the best known chart or operator reached on the same Kubernetes, in milliseconds; none of them kept every acknowledged write. */
+const best = {
+  'rolling upgrade': 90,
+  'primary pod deleted': 540,
+  'primary killed (-9)': 3_000,
+  'node lost': 3_000,
+  '6 pods Ready': 28_000,
+} as const
+type What = keyof typeof best
+
+type Seen = { ms: number[]; lost: number }
+
+/** How long the chart's cluster takes no write to some key, and what it loses, where pods and nodes go. */
+export const chart: Bench = {
+  name: 'chart',
+  about: "silence and losses of the chart's cluster of 6 with TLS on three Kubernetes nodes",
+  async run(progress) {
+    const kube = await startKube({ nodes: 3 })
+    try {
+      await kube.valkeyImage()
+      progress('install')
+      const began = performance.now()
+      const release = await installChart(kube, { name: 'c', values: testValues() })
+      await release.ready(6)
+      const lines = [line('6 pods Ready', { ms: [performance.now() - began], lost: 0 }, 'from helm install')]
+      await formed(release, 6, 3)
+      const writer = await release.writer(await release.target('cluster'))
+      for (const [what, act] of acts(release)) {
+        progress(what)
+        const seen = await measured(release, writer, act)
+        progress(`${what}: ${seen.ms.join(', ')} ms, ${seen.lost} lost`)
+        lines.push(line(what, seen, ''))
+      }
+      progress('node lost')
+      const node = await nodeOfOnePrimary(release)
+      await settled(writer)
+      await kube.killNode(node)
+      const { maxSilenceMs, lost } = await settled(writer)
+      lines.push(line('node lost', { ms: [maxSilenceMs], lost }, 'replication is asynchronous'))
+      await writer.stop()
+      return lines
+    } finally {
+      await kube.stop()
+    }
+  },
+}
+
+type Act = (round: number) => Promise<unknown>
+
+const acts = (release: Release): [What, Act][] => [
+  ['rolling upgrade', (round) => release.upgrade(testValues({ valkey: { config: { hz: String(11 + round) } } }))],
+  ['primary pod deleted', async () => release.kubectl('delete', 'pod', `${release.set}-${await aPrimary(release)}`)],
+  [
+    'primary killed (-9)',
+    async () => release.exec(await aPrimary(release), 'sh', '-c', 'kill -KILL $(cat /run/valkey/pid)'),
+  ],
+]
+
+async function measured(release: Release, writer: Writer, act: Act): Promise<Seen> {
+  const seen: Seen = { ms: [], lost: 0 }
+  for (let round = 0; round < rounds; round++) {
+    await settled(writer)
+    await act(round)
+    await release.ready(6)
+    const { maxSilenceMs, lost } = await settled(writer)
+    seen.ms.push(maxSilenceMs)
+    seen.lost = Math.max(seen.lost, lost)
+  }
+  return seen
+}
+
+/** A Kubernetes node with one primary: where fail-overs have brought most of them together, nobody is left who could elect. */
+async function nodeOfOnePrimary(release: Release): Promise<string> {
+  const pods = await release.pods()
+  const primaries = (await nodesOf(release)).filter(({ slots }) => slots > 0)
+  const places = primaries.map(({ pod }) => pods[pod]?.spec.nodeName ?? '')
+  const one = places.find((place) => places.filter((other) => other === place).length === 1)
+  if (one === undefined) throw new Error(`no node has one primary: ${places.join(' ')}`)
+  return one
+}
+
+function line(what: What, { ms, lost }: Seen, remark: string): Line {
+  const ours = figure(ms)
+  const raw = figure([best[what]])
+  return {
+    what,
+    goal: `< ${best[what]} ms`,
+    unit: 'ms',
+    ours,
+    raw,
+    ratio: median(ms) / best[what],
+    met: median(ms) < best[what] && lost === 0,
+    cause: [`${lost} acknowledged writes lost`, remark].filter(Boolean).join('; '),
+  }
+}

@@ -1,0 +1,36 @@
+# Sourced by prestop.sh. A coordinated fail-over: the primary stops taking writes until the replica has them all (CLUSTER FAILOVER).
+# shellcheck shell=sh disable=SC2154 # me is of lib.sh
+
+# Host names of this node's replicas.
+followers() {
+  id=$(here CLUSTER MYID)
+  here CLUSTER NODES | awk -v id="$id" '$3 ~ /slave/ && $3 !~ /fail/ && $4 == id { split($2, part, ","); print part[2] }'
+}
+
+is_replica() { [ "$(role)" = slave ]; }
+owns_slots() { here CLUSTER NODES | awk '$3 ~ /myself/ && NF >= 9 { found = 1 } END { exit !found }'; }
+
+hand_over() {
+  while time_left && [ "$(role)" = master ]; do
+    owns_slots || return 0
+    for follower in $(followers); do
+      [ "$(ask "$follower" "$PORT" INFO replication | field master_link_status)" = up ] || continue
+      say "handing over to $follower"
+      [ "$(ask "$follower" "$PORT" CLUSTER FAILOVER)" = OK ] || continue
+      for _ in $(seq 50); do
+        ! is_replica || { say 'handed over'; return 0; }
+        sleep 0.1
+      done
+    done
+    here CLUSTER NODES | grep -q slave || return 0
+    # A replica may be away for a moment, in the same roll, and is waited for: started anew without us it could be promoted with less
+    # than we have. Of a release that is being removed nobody comes back.
+    ! removed || { say 'the release is being removed: nobody to hand over to'; return 0; }
+    sleep 1
+  done
+}
+
+# Whether the pods' own Service is gone while DNS answers.
+removed() {
+  [ -z "$(address "$me")" ] && [ -n "$(address "kubernetes.default.svc.${DOMAIN#*.*.svc.}")" ]
+}

@@ -1,0 +1,80 @@
+# Sourced by prestop.sh of a replication release. Loses nothing: the primary stops taking writes, its replicas get all that it has, a sentinel
+# promotes one of them, and only then this server follows it. The sentinel of this pod is ending already: the others are asked.
+# shellcheck shell=sh
+. "${0%/*}/sentinel-lib.sh"
+
+# Milliseconds that writes wait at most if we are killed in between; it is renewed.
+pause_ms=5000
+held=''
+hold() {
+  now=$(date +%s)
+  [ "$now" != "$held" ] || return 0
+  here CLIENT PAUSE $pause_ms WRITE >/dev/null
+  held=$now
+}
+release() {
+  here CLIENT UNPAUSE >/dev/null
+  held=''
+}
+
+# A line of every other server that answers, all asked at once: pod, role, link, offset.
+standing() {
+  for n in $(others); do
+    DEADLINE=1 ask "$(host "$n")" "$PORT" INFO replication | awk -F : -v n="$n" '
+      { value[$1] = $2 }
+      END { if ("role" in value) print n, value["role"], value["master_link_status"], value["slave_repl_offset"] }' &
+  done
+  wait
+}
+
+# in_step OFFSET: whether every other server that answers is a replica with all up to there, and there is one. A sentinel promotes whom it likes.
+in_step() {
+  facts=$(standing)
+  printf '%s\n' "$facts" | awk -v offset="$1" '
+    NF { ready++ }
+    NF && ($3 != "up" || $4 + 0 < offset + 0) { late = 1 }
+    END { exit late || !ready }'
+}
+
+has_successor() {
+  successor=$(standing | awk '$2 == "master" { print $1; exit }')
+  [ -n "$successor" ]
+}
+
+# in_time SECONDS COMMAND…: polls, holding the writes.
+in_time() {
+  ends_at=$(($(date +%s) + $1))
+  shift
+  while [ "$(date +%s)" -le "$ends_at" ]; do
+    hold
+    ! "$@" || return 0
+    sleep 0.05
+  done
+  return 1
+}
+
+attempt() {
+  in_step 0 || return 1
+  # Found before the writes are held, which is to be short.
+  willing || { say 'no other sentinel takes this pod for the primary'; return 1; }
+  hold
+  offset=$(here INFO replication | field master_repl_offset)
+  in_time 3 in_step "$offset" || { say 'a replica is not in step'; return 1; }
+  fail_over || return 1
+  # No longer than sentinels try.
+  in_time $((FAILOVER_TIMEOUT_MS / 1000 + 2)) has_successor || { say 'no replica was promoted'; return 1; }
+  here REPLICAOF "$(host "$successor")" "$LINK_PORT" >/dev/null
+  say "handed over to pod $successor"
+}
+
+hand_over() {
+  while time_left && [ "$(role)" = master ]; do
+    if attempt; then
+      release
+      return
+    fi
+    release
+    [ -n "$(standing)" ] || { say 'no other server answers: nobody to hand over to'; return; }
+    sleep 0.5
+  done
+}

@@ -1,0 +1,113 @@
+# Sourced by start.sh of a replication release before every start of the server: whom it follows. A server that was killed is back before any
+# fail-over: nobody may follow it then unless it has what was acknowledged, and it may take writes only while nobody replaces it.
+# shellcheck shell=sh
+. "${0%/*}/sentinel-lib.sh"
+
+# More replicas than there can be: a primary that takes no writes.
+fence=100000
+settling=''
+
+# On the volume: this server had everything once. Gone where the volume was emptied.
+filled=$kept/filled
+# On the volume: the server runs, or was killed.
+running=$kept/running
+
+# has_all: whether all that was acknowledged is on the volume. A dump alone has it after an orderly end; the append-only file after any.
+has_all() {
+  [ -f "$filled" ] || return 1
+  if grep -q '^appendonly yes' "$conf/valkey.conf" && has_aof; then return 0; fi
+  [ -f "$data/dump.rdb" ] && [ ! -f "$running" ]
+}
+
+replica_line() {
+  printf 'replica-announce-ip %s\nreplica-announce-port %s\n' "$me" "$LINK_PORT"
+  mkdir -p "$kept"
+  [ -z "$settling" ] || kill "$settling" 2>/dev/null || :
+  told=''
+  while [ "$stopping" = no ]; do
+    see
+    if [ -n "$primary" ] && [ "$primary" != "$me" ]; then
+      follow
+      return
+    fi
+    if [ "$answered" -ge "$majority" ]; then
+      if has_all || nobody_has_data; then
+        lead
+        return
+      fi
+      [ "$full" = 0 ] || step_back
+    fi
+    [ "$told" = "$answered $heard" ] || say "waiting: $answered of $PODS sentinels and $heard other servers answer, the primary is ${primary:-not known}"
+    told="$answered $heard"
+    sleep 0.5
+  done
+}
+
+# One that does not answer may have data.
+nobody_has_data() { [ "$heard" = $((PODS - 1)) ] && [ "$full" = 0 ] && [ -z "$rival" ]; }
+
+# We are the primary, without data that others have: they would copy the emptiness.
+step_back() {
+  say "this pod is the primary, and its volume lacks data that $full others have: one of them is to replace it"
+  willing && fail_over || :
+}
+
+follow() {
+  say "starting as a replica of $primary"
+  rm -f "$run/not-primary"
+  printf 'replicaof %s %s\n' "$primary" "$LINK_PORT"
+  # Sentinels would promote even one that never had a copy.
+  [ -f "$filled" ] || printf 'replica-priority 0\n'
+  begin
+}
+
+lead() {
+  say 'starting as the primary, without writes until the sentinels agree'
+  : >"$run/not-primary"
+  printf 'min-replicas-to-write %s\n' "$fence"
+  begin
+}
+
+begin() {
+  : >"$running"
+  settle >/dev/null &
+  settling=$!
+}
+
+# Ends once the server is what it shall be. It goes with start.sh.
+settle() {
+  until settled; do
+    kill -0 $$ 2>/dev/null || return 0
+    sleep 0.2
+  done
+}
+
+settled() {
+  info=$(here INFO)
+  case $(printf '%s\n' "$info" | field role) in
+    slave)
+      rm -f "$run/not-primary"
+      [ "$(printf '%s\n' "$info" | field master_link_status)" = up ] || return 1
+      opened
+      ;;
+    master)
+      # Promoted by a sentinel since.
+      [ -f "$run/not-primary" ] || { opened; return; }
+      [ "$(printf '%s\n' "$info" | field loading)" = 0 ] || return 1
+      see
+      if [ "$primary" = "$me" ]; then
+        [ "$agreeing" -ge "$majority" ] && [ "$busy" = no ] && [ -z "$rival" ] && opened && say 'the primary takes writes'
+      elif [ "$answered" -ge "$majority" ]; then
+        say "another pod has become the primary: following $primary"
+        here REPLICAOF "$primary" "$LINK_PORT" >/dev/null
+        return 1
+      fi
+      ;;
+    *) return 1 ;;
+  esac
+}
+
+opened() {
+  : >"$filled"
+  [ "$(here CONFIG SET min-replicas-to-write "$MIN_REPLICAS" replica-priority 100)" = OK ] && rm -f "$run/not-primary"
+}

@@ -1,0 +1,79 @@
+{{/* Settings of the scripts, none of them secret. One place, so that server, probes, jobs and tests agree. */}}
+{{- define "valkey.env" -}}
+{{- if eq .Values.architecture "cluster" }}
+- { name: PODS, value: {{ include "valkey.pods" . | quote }} }
+{{- end }}
+{{ include "valkey.serverEnv" . }}
+{{- end }}
+
+{{/* Those of a server. Of a cluster it is not told how many there are: more or fewer must not restart it. */}}
+{{- define "valkey.serverEnv" -}}
+{{- if ne .Values.architecture "cluster" }}
+- { name: PODS, value: {{ include "valkey.pods" . | quote }} }
+{{- end }}
+- { name: ARCHITECTURE, value: {{ .Values.architecture | quote }} }
+- { name: SET, value: {{ include "valkey.fullname" . | quote }} }
+- { name: DOMAIN, value: {{ include "valkey.domain" . | quote }} }
+- { name: PORT, value: {{ include "valkey.port" . | quote }} }
+- { name: TLS, value: {{ ternary "yes" "no" .Values.tls.enabled | quote }} }
+- { name: AUTH, value: {{ ternary "yes" "no" .Values.auth.enabled | quote }} }
+{{- if eq .Values.architecture "cluster" }}
+- { name: REPLICAS_PER_PRIMARY, value: {{ .Values.cluster.replicasPerPrimary | quote }} }
+- { name: BUS_PORT, value: {{ include "valkey.busPort" . | quote }} }
+- { name: NODE_TIMEOUT_MS, value: {{ .Values.cluster.nodeTimeoutMs | quote }} }
+{{- end }}
+{{- if eq .Values.architecture "replication" }}
+{{- $links := and .Values.tls.enabled .Values.tls.clusterEnabled }}
+# How servers and sentinels speak with each other, where it is not how clients do.
+- { name: LINK_TLS, value: {{ ternary "yes" "no" $links | quote }} }
+- { name: LINK_PORT, value: {{ ternary .Values.tls.port .Values.valkey.port $links | quote }} }
+- { name: TLS_AUTH_CLIENTS, value: {{ .Values.tls.authClients | quote }} }
+- { name: MIN_REPLICAS, value: {{ .Values.minReplicasToWrite | quote }} }
+- { name: SENTINEL_PORT, value: {{ .Values.replication.sentinel.port | quote }} }
+- { name: QUORUM, value: {{ default (add1 (div (include "valkey.pods" . | int) 2)) .Values.replication.sentinel.quorum | quote }} }
+- { name: DOWN_AFTER_MS, value: {{ .Values.replication.sentinel.downAfterMs | quote }} }
+- { name: FAILOVER_TIMEOUT_MS, value: {{ .Values.replication.sentinel.failoverTimeoutMs | quote }} }
+{{- end }}
+- { name: PRESTOP_DELAY, value: {{ .Values.lifecycle.preStop.delay | quote }} }
+- { name: PRESTOP_TIMEOUT, value: {{ .Values.lifecycle.preStop.timeoutSeconds | quote }} }
+{{- end }}
+
+{{/* What every container of ours that talks to a server sees */}}
+{{- define "valkey.clientMounts" -}}
+- { name: scripts, mountPath: /opt/valkey/scripts, readOnly: true }
+- { name: auth, mountPath: /etc/valkey/auth, readOnly: true }
+{{- if .Values.tls.enabled }}
+- { name: tls, mountPath: /etc/valkey/tls, readOnly: true }
+{{- end }}
+{{- end }}
+
+{{- define "valkey.clientVolumes" -}}
+- name: scripts
+  configMap: { name: {{ include "valkey.fullname" . }}-scripts, defaultMode: 0555 }
+- name: auth
+  projected:
+    defaultMode: 0440
+    sources:
+      - secret:
+          name: {{ include "valkey.systemSecret" . }}
+          items: [{ key: valkey-system, path: valkey-system }]
+      {{- if .Values.metrics.enabled }}
+      - secret:
+          name: {{ include "valkey.metricsSecret" . }}
+          items: [{ key: valkey-metrics, path: user-valkey-metrics }]
+      {{- end }}
+      {{- if .Values.auth.enabled }}
+      - secret:
+          name: {{ include "valkey.authSecret" . }}
+          items: [{ key: {{ empty .Values.auth.existingSecret | ternary "password" .Values.auth.existingSecretPasswordKey | quote }}, path: default }]
+      {{- range .Values.auth.users }}
+      - secret:
+          name: {{ default (printf "%s-users" (include "valkey.fullname" $)) .existingSecret | quote }}
+          items: [{ key: {{ empty .existingSecret | ternary .name (default "password" .existingSecretPasswordKey) | quote }}, path: {{ printf "user-%s" .name | quote }} }]
+      {{- end }}
+      {{- end }}
+{{- if .Values.tls.enabled }}
+- name: tls
+  secret: { secretName: {{ include "valkey.tlsSecret" . }}, defaultMode: 0440 }
+{{- end }}
+{{- end }}

@@ -1,0 +1,55 @@
+{{/* A job that runs cluster.sh: (dict "context" $ "pods" N "existing" N "tries" N "wait" SECONDS) */}}
+{{- define "valkey.clusterJob" -}}
+{{- $ := .context -}}
+backoffLimit: {{ .tries }}
+activeDeadlineSeconds: {{ $.Values.cluster.job.timeoutSeconds }}
+ttlSecondsAfterFinished: 3600
+template:
+  metadata:
+    labels:
+      {{- include "valkey.selectorLabels" $ | nindent 6 }}
+      app.kubernetes.io/component: job
+  spec:
+    restartPolicy: OnFailure
+    {{- include "valkey.toolPod" $ | nindent 4 }}
+    containers:
+      - name: cluster
+        {{- include "valkey.toolContainer" $ | nindent 8 }}
+        command: [sh, /opt/valkey/scripts/cluster.sh, {{ .pods | quote }}]
+        env:
+          {{- include "valkey.env" $ | nindent 10 }}
+          - { name: EXISTING, value: {{ .existing | quote }} }
+          - { name: WAIT_SECONDS, value: {{ .wait | quote }} }
+        resources: {{- toYaml $.Values.cluster.job.resources | nindent 10 }}
+{{- end }}
+
+{{/* What every pod of ours that is no server has */}}
+{{- define "valkey.toolPod" -}}
+serviceAccountName: {{ include "valkey.serviceAccountName" . }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- include "valkey.pullSecrets" . }}
+securityContext: {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+volumes:
+  {{- include "valkey.clientVolumes" . | nindent 2 }}
+  - name: tmp
+    emptyDir: { sizeLimit: {{ .Values.emptyDirSizeLimit }} }
+{{- end }}
+
+{{- define "valkey.toolContainer" -}}
+image: {{ include "valkey.image" (dict "image" .Values.image "context" .) }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext: {{- toYaml .Values.containerSecurityContext | nindent 2 }}
+volumeMounts:
+  {{- include "valkey.clientMounts" . | nindent 2 }}
+  - { name: tmp, mountPath: /tmp }
+{{- end }}
