@@ -1,6 +1,6 @@
 import { installChart, type Release, testValues, type Writer } from '../test/support/chart-release.ts'
 import { aPrimary, formed, nodesOf, settled } from '../test/support/chart-cluster.ts'
-import { startKube } from '../test/support/kube.ts'
+import { type Kube, startKube } from '../test/support/kube.ts'
 import { type Bench, figure, type Line, median } from './support/report.ts'
 
 const rounds = 2
@@ -41,7 +41,7 @@ export const chart: Bench = {
       progress('node lost')
       const node = await nodeOfOnePrimary(release)
       await settled(writer)
-      await kube.killNode(node)
+      await loseNode(kube, release, node)
       const { maxSilenceMs, lost } = await settled(writer)
       lines.push(line('node lost', { ms: [maxSilenceMs], lost }, 'replication is asynchronous'))
       await writer.stop()
@@ -84,6 +84,19 @@ async function nodeOfOnePrimary(release: Release): Promise<string> {
   const one = places.find((place) => places.filter((other) => other === place).length === 1)
   if (one === undefined) throw new Error(`no node has one primary: ${places.join(' ')}`)
   return one
+}
+
+/** Ends a node, and with it its pods' addresses: without processes they would still refuse connections, as no lost machine does. */
+async function loseNode(kube: Kube, release: Release, node: string): Promise<void> {
+  const routes = (await kube.inside('busybox', 'ip', 'route')).split('\n')
+  const addresses = (await release.pods())
+    .filter(({ spec }) => spec.nodeName === node)
+    .map(({ status }) => status.podIP)
+  await kube.killNode(node)
+  for (const address of addresses) {
+    const device = /dev (\S+)/.exec(routes.find((route) => route.startsWith(`${address} `)) ?? '')?.[1]
+    if (device !== undefined) await kube.inside('busybox', 'ip', 'link', 'set', device, 'down')
+  }
 }
 
 function line(what: What, { ms, lost }: Seen, remark: string): Line {
