@@ -10,7 +10,7 @@ import { subjectParts } from '../domain/stack/subject.ts'
 import type { Authority, CertificateRequest, Issuer } from '../vault/authority.ts'
 import { canonicalAddress, certificateFacts, isIssuedBy } from '../vault/certificates.ts'
 import { VaultError } from '../vault/vault-error.ts'
-import { keepText, modes, readText, writeText } from './files.ts'
+import { keepText, modes, placed, readText, writeText } from './files.ts'
 import { lockDir, lockNames } from './lock.ts'
 import type { Report } from './report.ts'
 import type { Owner } from './stack-place.ts'
@@ -190,8 +190,6 @@ function keepCa(report: Report, { dir, owner }: CertificateOptions, ca: Pair): v
   if (ca.key !== undefined) keepText(report, join(dir, names.caKey), { mode: modes.secret })
   keepText(report, join(dir, names.caCert), placed(modes.plain, owner))
 }
-
-const placed = (mode: number, owner: Owner | undefined) => (owner === undefined ? { mode } : { mode, owner })
 
 function leafFiles(dir: string, leaf: Leaf): { key: string; cert: string } {
   const key = leaf === 'server' ? names.serverKey : names.clientKey

@@ -8,6 +8,10 @@ import { addFile, type Report, shownPath } from './report.ts'
 /** Modes by what a file is. */
 export const modes = { secret: 0o600, plain: 0o644, program: 0o755, secretDir: 0o700, dir: 0o755 } as const
 
+/** A mode and, where there is one, an owner. */
+export const placed = (mode: number, owner: FilePlacement['owner'] | undefined): FilePlacement =>
+  owner === undefined ? { mode } : { mode, owner }
+
 /**
  * What can go wrong with a file, as a person reads it.
  * @throws CliError (failed) in place of the system's error

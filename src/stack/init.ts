@@ -11,7 +11,7 @@ import { ensureCertificates } from './certs.ts'
 import { ownComposeFile, renderCompose, startLine } from './compose-file.ts'
 import { mergedText, mergeIntoFile } from './compose-merge.ts'
 import { renderStackConf } from './conf-file.ts'
-import { ensureText, modes, readText, writeText } from './files.ts'
+import { ensureText, modes, placed, readText, writeText } from './files.ts'
 import { type CertificateFlags, checkedSpec, ioThreadsOf, withCertificateFlags } from './flags.ts'
 import { addFile, newReport, type Report, showReport, shownPath, stackCommand } from './report.ts'
 import { renderScripts } from './scripts.ts'
@@ -42,8 +42,8 @@ export async function runInit(context: Context, flags: InitFlags, dir: string | 
   else ownComposeFile(place, compose)
   const report = newReport()
   const owner = fileOwner(place)
-  const text = (path: string, content: string, mode: number, ofContainer = false) =>
-    ensureText(report, path, content, { mode, force: false, ...(ofContainer && owner !== undefined ? { owner } : {}) })
+  const text = (path: string, content: string, mode: number, reader?: Owner) =>
+    ensureText(report, path, content, { ...placed(mode, reader), force: false })
 
   if (found.declared) addFile(report, join(root, SPEC_FILE), 'kept')
   else writeText(report, join(root, SPEC_FILE), renderSpec(spec), { mode: modes.plain })
@@ -51,7 +51,7 @@ export async function runInit(context: Context, flags: InitFlags, dir: string | 
   ensureIgnored(report, join(root, '.gitignore'), spec)
   await makeCertificates(context, place, owner, report)
   makeSecrets(place, owner, report)
-  text(resolve(root, spec.files.config), renderStackConf(spec), modes.plain, true)
+  text(resolve(root, spec.files.config), renderStackConf(spec), modes.plain, owner)
   for (const [name, script] of Object.entries(renderScripts(spec)))
     text(resolve(root, spec.files.scripts, name), script, modes.program)
   if (spec.files.compose_shared) mergeIntoFile(place, compose, false, report)

@@ -6,7 +6,7 @@ import { applyChange } from './apply.ts'
 import { ownComposeFile, renderCompose, startLine } from './compose-file.ts'
 import { mergeIntoFile } from './compose-merge.ts'
 import { renderStackConf } from './conf-file.ts'
-import { ensureText, modes, readText } from './files.ts'
+import { ensureText, modes, placed, readText } from './files.ts'
 import { checkedSpec, forThisRun, ioThreadsOf } from './flags.ts'
 import { newReport, showReport, shownPath, stackCommand } from './report.ts'
 import { renderScripts } from './scripts.ts'
@@ -27,17 +27,12 @@ export async function runConf(context: Context, flags: ConfFlags, file: string |
   const report = newReport()
   const { apply = false, force = false } = flags
   const before = readText(path)
-  const done = ensureText(report, path, text, { ...ofContainer(place, modes.plain), force })
+  const done = ensureText(report, path, text, { ...placed(modes.plain, fileOwner(place)), force })
   if (place.declared && flags.ioThreads !== undefined) report.notes.push(forThisRun('server.io_threads'))
   const restarts = done && (apply || (before !== undefined && before !== text))
   const outage_ms = restarts ? await applyChange(context, place, report, { apply, signal }) : null
   showReport(context, flags.json ?? false, report, { outage_ms })
   if (!done) throw differs(place, path, 'conf')
-}
-
-const ofContainer = (place: StackPlace, mode: number) => {
-  const owner = fileOwner(place)
-  return owner === undefined ? { mode } : { mode, owner }
 }
 
 const differs = (place: StackPlace, path: string, part: string) =>

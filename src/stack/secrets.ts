@@ -16,7 +16,7 @@ import {
 } from '../domain/stack/secrets.ts'
 import type { StackSpec } from '../domain/stack/spec.ts'
 import { randomPassword, sha256Hex } from '../vault/random.ts'
-import { isOpen, keepText, modes, readText, writeText } from './files.ts'
+import { isOpen, keepText, modes, placed, readText, writeText } from './files.ts'
 import { lockDir, lockNames } from './lock.ts'
 import { type Report, shownPath } from './report.ts'
 import { type Owner, ownerOf } from './stack-place.ts'
@@ -58,7 +58,7 @@ export function ensureSecrets(options: SecretOptions, report: Report): boolean {
     report.notes.push(`the user ${name} is not in stack.yaml, and goes from ${secretFiles.acl}`)
   writePasswordFiles(options, passwords, report)
   writeCredentials(options, passwords, before.acl !== undefined, report)
-  const place = { mode: modes.secret, ...(owner === undefined ? {} : { owner }) }
+  const place = placed(modes.secret, owner)
   const file = join(dir, secretFiles.acl)
   if (before.acl === acl) keepText(report, file, place)
   else writeText(report, file, acl, place)
@@ -143,7 +143,7 @@ function writePasswordFiles({ dir, spec, owner, command }: SecretOptions, passwo
       continue
     }
     const reader = name === spec.health_user ? owner : ownerOf(user.owner, `the password file of ${name}`)
-    const place = { mode: modes.secret, ...(reader === undefined ? {} : { owner: reader }) }
+    const place = placed(modes.secret, reader)
     if (readText(path) === `${plain}\n`) keepText(report, path, place)
     else writeText(report, path, `${plain}\n`, place)
   }

@@ -2,44 +2,18 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { type Dockerd, requireDocker, startDockerd } from '../support/dockerd.ts'
 import { requirePart, VALKEY_VERSIONS } from '../support/parts.ts'
+import { NO_TRACES, traces } from '../support/traces.ts'
 import { until } from '../support/until.ts'
-
-function readProc(pid: string, name: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${name}`, 'latin1')
-  } catch {
-    // It has ended.
-    return ''
-  }
-}
-
-/** What of an engine is on this machine: processes, mounts seen by any of them, cgroups, its directory. */
-function traces(dir: string) {
-  const name = basename(dir)
-  const pids = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid))
-  const naming = (file: string) => pids.filter((pid) => readProc(pid, file).includes(name))
-  const roots = ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup').map((child) => join('/sys/fs/cgroup', child))]
-  return {
-    processes: [...new Set([...naming('cmdline'), ...naming('cgroup')])],
-    mounts: naming('mountinfo'),
-    cgroups: roots.map((root) => join(root, name)).filter((path) => existsSync(path)),
-    directory: existsSync(dir),
-  }
-}
 
 /** Looking for nothing proves nothing unless something was found before. */
 function assertTraces(dir: string): void {
   const { processes, mounts, cgroups, directory } = traces(dir)
   assert.ok(processes.length > 3 && mounts.length > 0 && cgroups.length > 0 && directory, JSON.stringify(traces(dir)))
 }
-
-const nothing = { processes: [], mounts: [], cgroups: [], directory: false }
 
 async function startValkey(engine: Dockerd, tag: string, ...options: string[]): Promise<string> {
   const id = await engine.docker('run', '--detach', ...options, tag, 'valkey-server', '--protected-mode', 'no')
@@ -78,7 +52,7 @@ test('a Docker engine of a test runs Valkey, and nothing is left of it', { timeo
     JSON.stringify(before),
   )
   await engine.stop()
-  assert.deepEqual(traces(engine.dir), nothing)
+  assert.deepEqual(traces(engine.dir), NO_TRACES)
 })
 
 test('an image is made of each Valkey that the tests know', { timeout: 120_000 }, async (t) => {
@@ -111,5 +85,5 @@ test('nothing is left of the engine of a test that is killed', { timeout: 120_00
   assertTraces(dir)
   child.kill('SIGKILL')
   const left = () => JSON.stringify(traces(dir))
-  await until(() => left() === JSON.stringify(nothing), left, 20_000)
+  await until(() => left() === JSON.stringify(NO_TRACES), left, 20_000)
 })

@@ -1,15 +1,16 @@
 /**
  * A real Docker engine for one test: in network, mount and pid namespaces of its own, everything it keeps in a temp directory. It reaches
- * no registry and no network: images are imported. `dockerd.sh` beside this file ends it, whatever becomes of the test.
+ * no registry and no network: images are imported. It ends with its namespaces, whatever becomes of the test.
  */
-import { execFile, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { missingForNamespaces, startNamespaces } from './namespaces.ts'
 import { partsDir, valkeyBinaries } from './parts.ts'
 import { until } from './until.ts'
 
@@ -49,13 +50,11 @@ export function requireDocker(t: TestContext): boolean {
 }
 
 function missingForDocker(): string | undefined {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'a Docker engine for tests takes root on Linux'
-  if (!existsSync(join(engineDir(), 'bin', 'dockerd')))
-    return 'the part docker is missing; sh scripts/setup.sh dev brings it'
-  const { status, stderr } = spawnSync('sh', [beside('./dockerd.sh')])
-  return status === 0
+  const missing = missingForNamespaces()
+  if (missing !== undefined) return `a Docker engine for tests takes namespaces: ${missing}`
+  return existsSync(join(engineDir(), 'bin', 'dockerd'))
     ? undefined
-    : `a Docker engine for tests takes namespaces, which root may not make here: ${stderr}`
+    : 'the part docker is missing; sh scripts/setup.sh dev brings it'
 }
 
 function makeDir(): string {
@@ -84,28 +83,6 @@ function configure(dir: string): Dockerd['env'] {
   return { DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: join(dir, 'cli'), PATH: path }
 }
 
-/** Starts `dockerd.sh`; its standard input, held open by this process, is the engine's life. */
-function launch(dir: string, env: Dockerd['env']) {
-  const child = spawn('sh', [beside('./dockerd.sh'), dir], { env, detached: true, stdio: ['pipe', 'ignore', 'pipe'] })
-  const life = { said: '', over: false }
-  child.stderr.on('data', (chunk: Buffer) => {
-    life.said += chunk.toString()
-  })
-  const ended = new Promise<void>((resolve) => {
-    const over = () => {
-      life.over = true
-      resolve()
-    }
-    child.once('close', over)
-    child.once('error', over)
-  })
-  const end = async (): Promise<void> => {
-    child.stdin.end()
-    await ended
-  }
-  return { life, end }
-}
-
 const answers = (socketPath: string): Promise<boolean> =>
   new Promise((resolve) => {
     const request = get({ socketPath, path: '/_ping', signal: AbortSignal.timeout(5_000) })
@@ -120,15 +97,18 @@ const answers = (socketPath: string): Promise<boolean> =>
 export async function startDockerd(): Promise<Dockerd> {
   const dir = makeDir()
   const env = configure(dir)
-  const { life, end } = launch(dir, env)
+  mkdirSync(join(dir, 'logs'))
+  const namespaces = await startNamespaces(dir, { ...process.env, ...env }, beside('./dockerd.sh'), [])
   try {
-    await until(async () => life.over || (await answers(join(dir, 's'))), 'the Docker engine to answer', 60_000)
-    if (life.over) throw new Error('the Docker engine ended')
+    await until(
+      async () => namespaces.isOver() || (await answers(join(dir, 's'))),
+      'the Docker engine to answer',
+      60_000,
+    )
+    if (namespaces.isOver()) throw new Error('the Docker engine ended')
   } catch (error) {
-    await end()
-    throw new Error(`no Docker engine, whose log ends:\n${life.said}`, { cause: error })
+    throw new Error(`no Docker engine, whose log ends:\n${await namespaces.end()}`, { cause: error })
   }
-  const first = readFileSync(join(dir, 'pid'), 'utf8').trim()
   const call = async (program: string, ...args: string[]): Promise<string> => {
     const { stdout } = await run(program, args, { env: { ...process.env, ...env }, maxBuffer: 64 << 20 })
     return stdout.replace(/\n$/, '')
@@ -137,15 +117,20 @@ export async function startDockerd(): Promise<Dockerd> {
     dir,
     env,
     docker: (...args) => call('docker', ...args),
-    inside: (program, ...args) => call('nsenter', '--target', first, '--net', program, ...args),
+    inside: (program, ...args) => {
+      const [entering, words] = namespaces.inNetwork(program, args)
+      return call(entering, ...words)
+    },
     async killInside(pid) {
-      await call('nsenter', '--target', first, '--pid', 'sh', '-c', 'kill -KILL "$1"', 'sh', String(pid))
+      await call('nsenter', '--target', namespaces.pid, '--pid', 'sh', '-c', 'kill -KILL "$1"', 'sh', String(pid))
     },
     async importValkeyImage({ version = '8.0', tag = 'valkey/valkey:8-alpine' } = {}) {
       const server = valkeyBinaries().find((binary) => binary.version === version)?.path
       if (server === undefined) throw new Error(`the part valkey-${version} is missing`)
       await call('sh', beside('./valkey-image.sh'), dirname(server), tag)
     },
-    stop: end,
+    async stop() {
+      await namespaces.end()
+    },
   }
 }

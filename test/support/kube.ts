@@ -290,7 +290,9 @@ function makeKube(cluster: Cluster): Kube {
     },
     ...nodeFaults(cluster),
     ...podFaults(cluster),
-    stop: () => space.end(),
+    async stop() {
+      await space.end()
+    },
   }
 }
 

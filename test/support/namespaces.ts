@@ -16,8 +16,15 @@ export type Namespaces = {
    * that spawns it at the latest, not with the namespaces.
    */
   inNetwork(program: string, args: readonly string[]): [program: string, args: string[]]
-  /** Ends every process in them by SIGKILL and waits until processes, mounts, cgroups and `dir` are gone. Safe to call twice. */
-  end(): Promise<void>
+  /** The first process, as seen from outside. */
+  pid: string
+  /** The first process has ended, and with it everything in them. */
+  isOver(): boolean
+  /**
+   * Ends every process in them by SIGKILL and waits until processes, mounts, cgroups and `dir` are gone. Safe to call twice.
+   * @returns the end of the first process's output
+   */
+  end(): Promise<string>
 }
 
 export type Daemon = {
@@ -102,6 +109,11 @@ export async function startNamespaces(dir: string, env: NodeJS.ProcessEnv, scrip
   return {
     startDaemon,
     inNetwork: (program, programArgs) => enter(pid, ['--net'], program, programArgs),
-    end,
+    pid,
+    isOver: () => first.state.over,
+    end: async () => {
+      await end()
+      return said
+    },
   } satisfies Namespaces
 }
