@@ -45,10 +45,9 @@ const states = async (release: Release): Promise<(State | undefined)[]> =>
 
 /** The pods that a Service leads to. */
 async function behind(release: Release, service: string): Promise<string[]> {
-  const selector = `kubernetes.io/service-name=${release.set}${service}`
-  const { items } = JSON.parse(await release.kubectl('get', 'endpointslices', '-l', selector, '-o', 'json')) as {
-    items: { endpoints?: { conditions: { ready?: boolean }; targetRef: { name: string } }[] | null }[]
-  }
+  type Slice = { endpoints?: { conditions: { ready?: boolean }; targetRef: { name: string } }[] | null }
+  const labels = { 'kubernetes.io/service-name': `${release.set}${service}` }
+  const items = await release.list<Slice>('/apis/discovery.k8s.io/v1', 'endpointslices', labels)
   const ready = items.flatMap(({ endpoints }) => endpoints ?? []).filter(({ conditions }) => conditions.ready === true)
   return ready.map(({ targetRef }) => targetRef.name).toSorted()
 }
@@ -75,6 +74,7 @@ async function settled(release: Release, t: TestContext, what: string): Promise<
     },
     () => `${what}: ${JSON.stringify(seen)}`,
     patienceMs,
+    100,
   )
   t.diagnostic(`${what}: settled after ${Math.round(performance.now() - began)} ms, the primary is pod ${primary.is}`)
   return primary.is
@@ -95,7 +95,8 @@ function remembering(writer: Writer): Writer {
 /** Until the writer has written on for a while. */
 async function writesOn(writer: Writer): Promise<void> {
   const { acknowledged } = await writer.report()
-  await until(async () => (await writer.report()).acknowledged > acknowledged + 100, 'writes to go on', patienceMs)
+  const goesOn = async () => (await writer.report()).acknowledged > acknowledged + 100
+  await until(goesOn, 'writes to go on', patienceMs, 100)
 }
 
 /** SIGKILL to the server of a pod, not to the script that started it. */

@@ -56,7 +56,7 @@ export async function formed(release: Release, pods: number, primaries: number, 
     }
     return (await release.ask(0, 'CLUSTER', 'INFO')).includes('cluster_state:ok')
   }
-  await until(all, () => `a cluster of ${pods}: ${JSON.stringify(seen)}`, timeoutMs)
+  await until(all, () => `a cluster of ${pods}: ${JSON.stringify(seen)}`, timeoutMs, 100)
 }
 
 /** A pod whose server is a primary with slots. */
@@ -90,6 +90,6 @@ export async function settled(writer: Writer): Promise<Report> {
     for (const [what, times] of Object.entries(last.errors)) errors[what] = (errors[what] ?? 0) + times
     return before !== undefined && last.maxSilenceMs < 1_000 && last.acknowledged > before.acknowledged && last
   }
-  const told = await until(quiet, () => `writes: ${JSON.stringify(last)}`, 60_000)
+  const told = await until(quiet, () => `writes: ${JSON.stringify(last)}`, 60_000, 200)
   return { ...told, errors, maxSilenceMs }
 }

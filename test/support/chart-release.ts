@@ -9,10 +9,14 @@ import { fileURLToPath } from 'node:url'
 import { chartDir, overlayValues, type Values } from './chart.ts'
 import type { Report, Target } from './chart-writer.ts'
 import type { Kube } from './kube.ts'
+import type { Server } from './kube-insider.ts'
 import { CONTROL_PLANE } from './kube-config.ts'
 import { until } from './until.ts'
 
 const PORT = 6380
+
+/** Between two looks at what takes seconds. */
+const LOOK_MS = 100
 
 /** TLS everywhere, a password made by the chart, and as little of the machine as will do; laid over it is what a test says. */
 export function testValues(over: Values = {}): Values {
@@ -44,9 +48,11 @@ export type Release = {
   /** `helm upgrade` with these values in place of the former ones; further arguments of helm follow. */
   upgrade(values: Values | string, ...args: string[]): Promise<string>
   kubectl(...args: string[]): Promise<string>
+  /** What the API server has in the namespace, by {@link Kube.get}: `list('/apis/apps/v1', 'statefulsets', {})`. */
+  list<T>(api: string, kind: string, labels: Readonly<Record<string, string>>): Promise<T[]>
   /** Those of the StatefulSet, by ordinal. */
   pods(): Promise<Pod[]>
-  /** One command to the server of a pod, as the chart's own user. */
+  /** One command to the server of a pod, as the chart's own user, from outside of it: see {@link Kube.ask}. */
   ask(pod: number, ...words: string[]): Promise<string>
   /** A script of the chart in a pod's container, with its environment. Rejects with what it says. */
   script(pod: number, name: string, ...args: string[]): Promise<string>
@@ -94,9 +100,14 @@ export function releaseOf(kube: Kube, name: string, namespace: string): Release 
   const set = `${name}-valkey-cluster`
   const kubectl = (...args: string[]) => kube.kubectl('-n', namespace, ...args)
   const exec = (pod: number, ...command: string[]) => kubectl('exec', `${set}-${pod}`, '-c', 'valkey', '--', ...command)
+  const list = async <T>(api: string, kind: string, labels: Readonly<Record<string, string>>): Promise<T[]> => {
+    const selector = Object.entries(labels).map((pair) => pair.join('='))
+    const path = `${api}/namespaces/${namespace}/${kind}?labelSelector=${encodeURIComponent(selector.join())}`
+    return (JSON.parse(await kube.get(path)) as { items: T[] }).items
+  }
   const pods = async (): Promise<Pod[]> => {
-    const selector = `app.kubernetes.io/instance=${name},app.kubernetes.io/component=valkey`
-    const { items } = JSON.parse(await kubectl('get', 'pods', '-l', selector, '-o', 'json')) as { items: Pod[] }
+    const labels = { 'app.kubernetes.io/instance': name, 'app.kubernetes.io/component': 'valkey' }
+    const items = await list<Pod>('/api/v1', 'pods', labels)
     const ordinal = (pod: Pod) => Number(pod.metadata.name.replace(/.*-/, ''))
     return items.toSorted((a, b) => ordinal(a) - ordinal(b))
   }
@@ -109,22 +120,73 @@ export function releaseOf(kube: Kube, name: string, namespace: string): Release 
       return kube.helmWith(yaml(values), 'upgrade', name, chartDir, ...into, ...args)
     },
     kubectl,
+    list,
     pods,
     exec,
     script: (pod, script, ...args) => exec(pod, 'sh', `/opt/valkey/scripts/${script}`, ...args),
-    ask: (pod, ...words) => exec(pod, 'sh', '-c', '. /opt/valkey/scripts/lib.sh; here "$@"', 'sh', ...words),
+    ask: makeAsk(kube, namespace, set),
     ready: async (count, timeoutMs = 180_000) => {
       let seen: Pod[] = []
       const all = async () => {
         seen = await pods()
-        const revision = await kubectl('get', 'statefulset', set, '-o', 'jsonpath={.status.updateRevision}')
-        return seen.length === count && seen.every((pod) => isReady(pod) && isOf(pod, revision))
+        const { status } = await statefulSet(kube, namespace, set)
+        return seen.length === count && seen.every((pod) => isReady(pod) && isOf(pod, status.updateRevision))
       }
       const shown = () => JSON.stringify(seen.map((pod) => [pod.metadata.name, isReady(pod)]))
-      await until(all, () => `${count} pods to be Ready: ${shown()}`, timeoutMs)
+      await until(all, () => `${count} pods to be Ready: ${shown()}`, timeoutMs, LOOK_MS)
     },
     target: (mode, hosts) => targetOf({ kube, kubectl, namespace, set }, mode, hosts),
     writer: (target) => startWriter(kube, target),
+  }
+}
+
+type StatefulSet = {
+  spec: { template: { spec: { containers: [{ env: { name: string; value?: string }[] }]; volumes: Volume[] } } }
+  status: { updateRevision: string }
+}
+type Volume = {
+  name: string
+  secret?: { secretName: string }
+  projected?: { sources: { secret: { name: string } }[] }
+}
+
+async function statefulSet(kube: Kube, namespace: string, set: string): Promise<StatefulSet> {
+  return JSON.parse(await kube.get(`/apis/apps/v1/namespaces/${namespace}/statefulsets/${set}`)) as StatefulSet
+}
+
+/** How the scripts in the pods of a release ask their server. */
+async function accessOf(kube: Kube, namespace: string, set: string): Promise<Omit<Server, 'host'>> {
+  const { containers, volumes } = (await statefulSet(kube, namespace, set)).spec.template.spec
+  const secret = async (name = ''): Promise<Record<string, string>> => {
+    const { data } = JSON.parse(await kube.get(`/api/v1/namespaces/${namespace}/secrets/${name}`)) as {
+      data: Record<string, string>
+    }
+    return Object.fromEntries(
+      Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
+    )
+  }
+  const volume = (name: string) => volumes.find((one) => one.name === name)
+  const env = (key: string) => containers[0].env.find(({ name }) => name === key)?.value
+  const port = Number(env('PORT'))
+  const user = 'valkey-system'
+  const password = (await secret(volume('auth')?.projected?.sources[0]?.secret.name))[user] ?? ''
+  const tls = volume('tls')?.secret?.secretName
+  if (tls === undefined || env('TLS') !== 'yes') return { port, user, password }
+  const { 'tls.crt': cert = '', 'tls.key': key = '', 'ca.crt': ca = '' } = await secret(tls)
+  return { port, user, password, tls: { ca, cert, key } }
+}
+
+function makeAsk(kube: Kube, namespace: string, set: string): Release['ask'] {
+  let access: Promise<Omit<Server, 'host'>> | undefined
+  return async (pod, ...words) => {
+    try {
+      const host = `${set}-${pod}.${set}-headless.${namespace}.svc.cluster.local`
+      return await kube.ask({ host, ...(await (access ??= accessOf(kube, namespace, set))) }, ...words)
+    } catch (error) {
+      // Another certificate, or another port, may be the reason.
+      access = undefined
+      throw error
+    }
   }
 }
 
@@ -151,7 +213,7 @@ async function targetOf(place: Place, mode: Target['mode'], hosts?: string[]): P
 }
 
 /** Starts `chart-writer.ts`; resolves once something was acknowledged. It ends with the test's process at the latest. */
-export async function startWriter(kube: Kube, target: Target): Promise<Writer> {
+export async function startWriter(kube: Pick<Kube, 'command' | 'env'>, target: Target): Promise<Writer> {
   const program = fileURLToPath(new URL('./chart-writer.ts', import.meta.url))
   const flags = ['--disable-warning=ExperimentalWarning', program]
   const [command, args] = kube.command(process.execPath, ...flags, JSON.stringify(target))

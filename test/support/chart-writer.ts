@@ -3,11 +3,11 @@
  * line on standard input asks for a report in between. Each report is a line of JSON, a {@link Report}. It runs in a test's Kubernetes network
  * (`kube.command(process.execPath, …)`), where names are asked of the cluster's own DNS.
  */
-import dns from 'node:dns'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Cluster, Valkey } from 'iovalkey'
+import { lookUpAt } from './cluster-dns.ts'
 
 export type Target = {
   /** `cluster`, `sentinel` (then `name` is that of the primary), or `plain`: one host, for example a Service. */
@@ -19,6 +19,9 @@ export type Target = {
   dns: string
   /** File with the CA in PEM: TLS, also to sentinels. */
   ca?: string
+  /** Files with a certificate and its key, shown where one is asked for. */
+  cert?: string
+  key?: string
   /** `default` where nothing is said. */
   user?: string
   passwordFile?: string
@@ -45,26 +48,13 @@ export type Report = {
 const patienceMs = 1_000
 
 const target = JSON.parse(process.argv[2] ?? '') as Target
-const resolver = new dns.promises.Resolver({ timeout: 300, tries: 4 })
-resolver.setServers([target.dns])
+lookUpAt(target.dns)
 
-type Found = (error: Error | null, address?: string | dns.LookupAddress[], family?: number) => void
+const secret = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path, 'utf8').trim())
 
-/** What `net` and `tls` look up names with, where nothing else is said. */
-function lookup(host: string, options: dns.LookupOptions | Found, callback?: Found): void {
-  const found = typeof options === 'function' ? options : callback
-  const all = typeof options === 'object' && options.all === true
-  const answer = /^[\d.]+$/.test(host) ? Promise.resolve([host]) : resolver.resolve4(host)
-  answer.then(
-    ([address = '']) => (all ? found?.(null, [{ address, family: 4 }]) : found?.(null, address, 4)),
-    (error: Error) => found?.(error),
-  )
-}
-dns.lookup = lookup as typeof dns.lookup
-
-const secret = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file, 'utf8').trim())
-
-const tls = target.ca === undefined ? {} : { tls: { ca: readFileSync(target.ca, 'utf8') } }
+const file = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path, 'utf8'))
+const { ca, cert, key } = { ca: file(target.ca), cert: file(target.cert), key: file(target.key) }
+const tls = ca === undefined ? {} : { tls: { ca, cert, key } }
 const options = {
   ...tls,
   username: target.user ?? 'default',

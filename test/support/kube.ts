@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { type Asking, makeAsking } from './kube-asking.ts'
 import * as config from './kube-config.ts'
 import * as daemons from './kube-daemons.ts'
 import { killAll, pidOfContainer, pidsOfNode } from './kube-processes.ts'
@@ -39,6 +40,9 @@ export type Kube = {
   kubectl(...args: string[]): Promise<string>
   /** The same with a standard input: `kubectlWith(manifest, 'apply', '-f', '-')`. */
   kubectlWith(input: string, ...args: string[]): Promise<string>
+  /** {@link Asking.get}, of what is looked at again and again: a kubectl for each look would keep a processor busy. */
+  get: Asking['get']
+  ask: Asking['ask']
   /** Like {@link Kube.kubectl}. */
   helm(...args: string[]): Promise<string>
   helmWith(input: string, ...args: string[]): Promise<string>
@@ -278,6 +282,7 @@ function makeKube(cluster: Cluster): Kube {
     env,
     kubectl: (...args) => call(cluster, '', 'kubectl', args),
     kubectlWith: (input, ...args) => call(cluster, input, 'kubectl', args),
+    ...makeAsking(space, { kubeconfig: config.kubeconfigOf(dir, 'admin'), dns: config.CONTROL_PLANE }),
     helm: (...args) => call(cluster, '', 'helm', args),
     helmWith: (input, ...args) => call(cluster, input, 'helm', args),
     inside: (program, ...args) => call(cluster, '', program, args),
