@@ -102,7 +102,7 @@ ensure_parts() {
 
 # What the chart's tests use besides (npm test -- --kube): built with Go, a quarter of an hour the first time.
 ensure_kube() {
-  for part in helm kube; do
+  for part in helm kube monitoring; do
     sh "$root/scripts/parts/$part.sh" && continue
     [ "${CI:-}" != true ] || die "the test part $part is missing, and CI=true skips nothing."
     say "the test part $part is missing: the tests that need it will be skipped."

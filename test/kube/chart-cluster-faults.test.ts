@@ -8,7 +8,7 @@ import { until } from '../support/until.ts'
 
 const patienceMs = 120_000
 
-describe('a cluster of the chart, through faults', { timeout: 290_000 }, () => {
+describe('a cluster of the chart, through faults', () => {
   let started: Promise<{ kube: Kube; release: Release }> | undefined
   async function start() {
     const kube = await startKube()

@@ -20,7 +20,7 @@ async function roll(t: TestContext, release: Release, writer: Writer, what: stri
   assertKept(t, what, await settled(writer))
 }
 
-describe('a cluster of the chart, through planned changes', { timeout: 290_000 }, () => {
+describe('a cluster of the chart, through planned changes', () => {
   let kube: Kube | undefined
   let started: Promise<Release> | undefined
   async function start(): Promise<Release> {

@@ -105,8 +105,11 @@ async function start(binary: string, manifests: readonly Manifest[]): Promise<vo
   for (const [name, text] of Object.entries(secret)) writeFileSync(join(dir, 'tls', name), Buffer.from(text, 'base64'))
   writeFileSync(join(dir, 'users.acl'), usersOf(manifests))
   // Of a directive that is said twice the last line counts.
-  const here = [`bind 127.0.0.1`, `dir ${dir}`, `unixsocket ${dir}/s`, `aclfile ${dir}/users.acl`]
-  const conf = confOf(manifests).replaceAll('/etc/valkey/tls', join(dir, 'tls'))
+  const here = [`bind 127.0.0.1`, `unixsocket ${dir}/s`, `aclfile ${dir}/users.acl`]
+  // A directory that is not there is an error at once.
+  const conf = confOf(manifests)
+    .replaceAll('/etc/valkey/tls', join(dir, 'tls'))
+    .replace(/^dir \/data$/m, `dir ${dir}`)
   if (/^port [1-9]/m.test(conf)) here.push(`port ${port}`)
   if (/^tls-port/m.test(conf)) here.push(`tls-port ${tlsPort}`)
   if (/^cluster-enabled/m.test(conf)) here.push(`cluster-port ${bus}`)

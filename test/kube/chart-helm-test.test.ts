@@ -18,9 +18,7 @@ const releases: [name: string, values: string][] = [
   ['single', 'architecture=standalone'],
 ]
 
-test('helm test passes, and an uninstalled release leaves its secrets and volumes alone', {
-  timeout: 290_000,
-}, async (t) => {
+test('helm test passes, and an uninstalled release leaves its secrets and volumes alone', async (t) => {
   if (!requireKube(t)) return
   const kube = await startKube()
   t.after(() => kube.stop())

@@ -73,7 +73,7 @@ async function renderOrTell(values: Values, seed: number): Promise<Manifest[]> {
   )
 }
 
-test('every values file and values of every kind', { timeout: 290_000 }, async (t) => {
+test('every values file and values of every kind', async (t) => {
   if (!requireKube(t)) return
   const seed = chartSeed()
   t.diagnostic(`seed ${seed}`)
@@ -161,6 +161,10 @@ const refused: [values: Values, sentence: RegExp][] = [
   [
     { architecture: 'replication', replication: { sentinel: { quorum: 4 } } },
     /quorum \(4\) is more than there are sentinels \(3\)/,
+  ],
+  [
+    { architecture: 'replication', serviceAccount: { create: false } },
+    /the service account patch these pods, and that would be `default`.*set serviceAccount\.create: true/,
   ],
   [
     { architecture: 'standalone', minReplicasToWrite: 1 },

@@ -1,15 +1,12 @@
 /** The chart's architecture `replication` on a real Kubernetes: one primary that clients find by a Service, whatever becomes of its pod. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { after, describe, type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { installChart, type Release, startWriter, type Writer } from '../support/chart-release.ts'
+import { behind, importCurl } from '../support/chart-replicas.ts'
 import type { Report } from '../support/chart-writer.ts'
 import { type Kube, requireKube, startKube } from '../support/kube.ts'
 import { until } from '../support/until.ts'
 
-const run = promisify(execFile)
 const patienceMs = 120_000
 
 const values = `
@@ -25,11 +22,6 @@ minReplicasToWrite: 1
 minReplicasMaxLag: 2
 `
 
-async function importCurl(kube: Kube): Promise<void> {
-  const script = fileURLToPath(new URL('../support/curl-image.sh', import.meta.url))
-  await kube.importImage((file) => run('sh', [script, 'docker.io/curlimages/curl:8.16.0', file]))
-}
-
 type State = { role: string; of: string; link: string; keys: string }
 
 /** What each server says of itself; undefined where it does not answer. */
@@ -42,15 +34,6 @@ const states = async (release: Release): Promise<(State | undefined)[]> =>
       return { role: field('role'), of: field('master_host'), link: field('master_link_status'), keys: field('db0') }
     }),
   )
-
-/** The pods that a Service leads to. */
-async function behind(release: Release, service: string): Promise<string[]> {
-  type Slice = { endpoints?: { conditions: { ready?: boolean }; targetRef: { name: string } }[] | null }
-  const labels = { 'kubernetes.io/service-name': `${release.set}${service}` }
-  const items = await release.list<Slice>('/apis/discovery.k8s.io/v1', 'endpointslices', labels)
-  const ready = items.flatMap(({ endpoints }) => endpoints ?? []).filter(({ conditions }) => conditions.ready === true)
-  return ready.map(({ targetRef }) => targetRef.name).toSorted()
-}
 
 /** Waits until one server is the primary, the others follow it, and the Services lead there. @returns the primary's ordinal */
 async function settled(release: Release, t: TestContext, what: string): Promise<number> {
@@ -109,7 +92,7 @@ async function killServer(release: Release, pod: number): Promise<void> {
 const primaryOf = async (release: Release): Promise<number> =>
   (await states(release)).findIndex((state) => state?.role === 'master')
 
-describe('architecture replication', { timeout: 900_000 }, () => {
+describe('architecture replication', () => {
   let started: Promise<{ kube: Kube; release: Release }> | undefined
   let installed = 0
   async function start(): Promise<{ kube: Kube; release: Release }> {

@@ -1,31 +1,37 @@
-/** New passwords and certificates reach the servers of a release as they run. */
+/**
+ * New passwords and certificates, of another CA, reach the servers and sentinels of running releases, while a client writes that has the old password
+ * and knows both CAs. Nothing is started anew.
+ */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { after, test, type TestContext } from 'node:test'
-import { createAuthority, type Issuer, makeIssuer } from '../../src/vault/authority.ts'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, describe, type TestContext, test } from 'node:test'
+import { type Authority, createAuthority, makeIssuer } from '../../src/vault/authority.ts'
 import { fingerprintOfPem } from '../../src/vault/certificates.ts'
-import { installChart, type Release, testValues } from '../support/chart-release.ts'
+import { assertKept, formed, settled } from '../support/chart-cluster.ts'
+import { installChart, makeNamespace, type Release, testValues } from '../support/chart-release.ts'
+import { importCurl, onePrimary, sentinelsAgree } from '../support/chart-replicas.ts'
 import { type Kube, requireKube, startKube } from '../support/kube.ts'
+import { CONTROL_PLANE } from '../support/kube-config.ts'
 import { until } from '../support/until.ts'
 
 const SECRET = 'own-tls'
-let kube: Kube | undefined
+const patienceMs = 120_000
 
-async function kubeFor(t: TestContext): Promise<Kube | undefined> {
-  if (!requireKube(t)) return undefined
-  if (kube === undefined) {
-    kube = await startKube({ nodes: 1 })
-    await kube.valkeyImage()
-  }
-  return kube
-}
-after(() => kube?.stop())
+const newAuthority = (name: string): Promise<Authority> =>
+  createAuthority({ subject: [{ type: 'CN', value: name }], notBefore: new Date(Date.now() - 60_000), days: 60 })
 
-/** A certificate for every name of a release's pods, as a secret of its namespace. @returns its fingerprint */
-async function applyCertificate(on: Kube, namespace: string, issuer: Issuer, ca: string): Promise<string> {
+/** A certificate for every name of a release's pods and Services, as a secret of its namespace. @returns its fingerprint */
+async function applyCertificate(on: Kube, name: string, authority: Authority): Promise<string> {
+  const issuer = await makeIssuer(authority)
   const { certPem, keyPem } = await issuer.issue({
     subject: [{ type: 'CN', value: 'valkey' }],
-    dnsNames: [`*.r-valkey-cluster-headless.${namespace}.svc.cluster.local`, 'localhost'],
+    dnsNames: [
+      `*.${name}-valkey-cluster-headless.${name}.svc.cluster.local`,
+      `*.${name}.svc.cluster.local`,
+      'localhost',
+    ],
     ipAddresses: ['127.0.0.1'],
     now: new Date(),
     days: 30,
@@ -33,22 +39,19 @@ async function applyCertificate(on: Kube, namespace: string, issuer: Issuer, ca:
   const secret = {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name: SECRET, namespace },
-    stringData: { 'tls.crt': certPem, 'tls.key': keyPem, 'ca.crt': ca },
+    metadata: { name: SECRET, namespace: name },
+    stringData: { 'tls.crt': certPem, 'tls.key': keyPem, 'ca.crt': authority.certPem },
   }
   await on.kubectlWith(JSON.stringify(secret), 'apply', '-f', '-')
   return fingerprintOfPem(certPem)
 }
 
-/** What a pod shows in a handshake. */
-async function served(on: Kube, release: Release): Promise<string> {
-  const ip = (await release.pods())[0]?.status.podIP ?? ''
-  const shown = await on.inside(
-    'sh',
-    '-c',
-    `openssl s_client -connect ${ip}:6380 </dev/null 2>/dev/null | openssl x509`,
-  )
-  return new X509Certificate(shown).fingerprint256.replaceAll(':', '').toLowerCase()
+/** What a pod shows in a handshake at a port. */
+async function served(on: Kube, release: Release, pod: number, port: number): Promise<string> {
+  const ip = (await release.pods())[pod]?.status.podIP ?? ''
+  const script = `openssl s_client -connect ${ip}:${port} </dev/null 2>/dev/null | openssl x509`
+  const shown = await on.inside('sh', '-c', script).catch(() => '')
+  return shown === '' ? '' : new X509Certificate(shown).fingerprint256.replaceAll(':', '').toLowerCase()
 }
 
 /** Pods by what would change if one were started anew. */
@@ -58,46 +61,93 @@ const lives = async (release: Release) =>
     status.containerStatuses?.map((c) => c.restartCount),
   ])
 
-test('a new password and a new certificate are taken by the running servers', { timeout: 290_000 }, async (t) => {
-  const on = await kubeFor(t)
-  if (on === undefined) return
-  const authority = await createAuthority({
-    subject: [{ type: 'CN', value: 'test CA' }],
-    notBefore: new Date(Date.now() - 60_000),
-    days: 60,
+type Case = { architecture: 'cluster' | 'replication'; pods: number; ports: number[] }
+const cases: Case[] = [
+  { architecture: 'cluster', pods: 6, ports: [6380] },
+  { architecture: 'replication', pods: 3, ports: [6380, 26_379] },
+]
+
+const values = (architecture: string, password: string) =>
+  testValues({
+    architecture,
+    auth: { autoGenerate: false, password },
+    tls: { autoGenerated: false, existingSecret: SECRET },
   })
-  const issuer = await makeIssuer(authority)
-  const values = (password: string) =>
-    testValues({
-      architecture: 'replication',
-      auth: { autoGenerate: false, password },
-      tls: { autoGenerated: false, existingSecret: SECRET },
-      replication: { roleLabels: { enabled: false } },
+
+describe('a new password and a new certificate', { concurrency: 2 }, () => {
+  let started: Promise<{ kube: Kube; before: Authority; after: Authority }> | undefined
+  async function start() {
+    const kube = await startKube()
+    await kube.valkeyImage()
+    await importCurl(kube)
+    return { kube, before: await newAuthority('the CA before'), after: await newAuthority('the CA after') }
+  }
+  const cluster = async (t: TestContext) => (requireKube(t) ? await (started ??= start()) : undefined)
+  after(async () => (await started?.catch(() => undefined))?.kube.stop())
+
+  for (const { architecture, pods, ports } of cases)
+    test(`are taken by a running ${architecture}`, async (t) => {
+      const it = await cluster(t)
+      if (it === undefined) return
+      const { kube } = it
+      const name = architecture.slice(0, 1)
+      await makeNamespace(kube, name)
+      const first = await applyCertificate(kube, name, it.before)
+      const release = await installChart(kube, { name, values: values(architecture, 'the-first-password') })
+      await release.ready(pods)
+      if (architecture === 'cluster') await formed(release, 6, 3)
+      else await sentinelsAgree(release, 3, await onePrimary(release, 3))
+      for (const port of ports) assert.equal(await served(kube, release, 0, port), first)
+      const alive = await lives(release)
+
+      const ca = join(kube.dir, `${name}-both-ca.crt`)
+      writeFileSync(ca, it.before.certPem + it.after.certPem)
+      const domain = `${name}.svc.cluster.local`
+      const hosts = [0, 1, 2].map((pod) => `${release.set}-${pod}.${release.set}-headless.${domain}`)
+      const passwordFile = await release.secretFile(release.set, 'password')
+      const target = { port: 6380, dns: CONTROL_PLANE, ca, passwordFile }
+      const writer = await release.writer(
+        architecture === 'cluster'
+          ? { mode: 'cluster', hosts, ...target }
+          : { mode: 'plain', hosts: [`${release.set}-primary.${domain}`], ...target },
+      )
+
+      const login = (pod: number, password: string) =>
+        release.exec(
+          pod,
+          'sh',
+          '-c',
+          'REDISCLI_AUTH=$1 valkey-cli -s /run/valkey/valkey.sock --user default PING',
+          'sh',
+          password,
+        )
+      assert.match(await login(0, 'the-second-password'), /NOAUTH|WRONGPASS/)
+      const began = performance.now()
+      await release.upgrade(values(architecture, 'the-second-password'))
+      const second = await applyCertificate(kube, name, it.after)
+      for (let pod = 0; pod < pods; pod++) {
+        for (const port of ports)
+          await until(
+            async () => (await served(kube, release, pod, port)) === second,
+            `the new certificate of pod ${pod} at ${port}`,
+            patienceMs,
+            500,
+          )
+        await until(
+          async () => (await login(pod, 'the-second-password')).endsWith('PONG'),
+          'the new password',
+          patienceMs,
+          500,
+        )
+        // Both for a while: clients learn of it later.
+        assert.match(await login(pod, 'the-first-password'), /PONG$/)
+      }
+      t.diagnostic(`${architecture}: all had them after ${Math.round((performance.now() - began) / 1000)} s`)
+      assertKept(t, `${architecture}: password and certificate changed`, await settled(writer))
+      await release.ready(pods)
+      if (architecture === 'cluster') await formed(release, 6, 3)
+      else await sentinelsAgree(release, 3, await onePrimary(release, 3))
+      assert.deepEqual(await lives(release), alive, 'nothing was started anew')
+      assertKept(t, `${architecture}: in all`, await writer.stop())
     })
-  const release = await installChart(on, { name: 'r', values: values('the-first-password') })
-  const first = await applyCertificate(on, 'r', issuer, authority.certPem)
-  await release.ready(3)
-  assert.equal(await served(on, release), first)
-  const before = await lives(release)
-
-  const login = (password: string) =>
-    release.exec(
-      0,
-      'sh',
-      '-c',
-      'REDISCLI_AUTH=$1 valkey-cli --tls --cacert /etc/valkey/tls/ca.crt -h 127.0.0.1 -p 6380 --user default PING',
-      'sh',
-      password,
-    )
-  assert.equal(await login('the-first-password'), 'PONG')
-  await release.upgrade(values('the-second-password'))
-  await until(async () => (await login('the-second-password').catch(() => '')) === 'PONG', 'the new password', 120_000)
-  // Both for a while: clients learn of it later.
-  assert.equal(await login('the-first-password'), 'PONG')
-
-  const second = await applyCertificate(on, 'r', issuer, authority.certPem)
-  assert.notEqual(second, first)
-  await until(async () => (await served(on, release)) === second, 'the new certificate', 120_000)
-  assert.deepEqual(await lives(release), before, 'nothing was started anew')
-  await release.ready(3)
 })

@@ -63,7 +63,15 @@ async function makePod(t: TestContext, shell: string): Promise<Pod> {
       const data = join(dir, 'data')
       // Of a new pod it is empty.
       for (const name of readdirSync(join(dir, 'run'))) rmSync(join(dir, 'run', name))
-      const conf = ['bind 127.0.0.1', `port ${port}`, `aclfile ${file}`, `dir ${data}`, `appendonly ${appendOnly}`]
+      const socket = `unixsocket ${join(dir, 'run', 'valkey.sock')}`
+      const conf = [
+        'bind 127.0.0.1',
+        `port ${port}`,
+        socket,
+        `aclfile ${file}`,
+        `dir ${data}`,
+        `appendonly ${appendOnly}`,
+      ]
       writeFileSync(join(dir, 'conf', 'valkey.conf'), `${conf.join('\n')}\nsave ""\n`)
       const [program = '', ...args] = shell.split(' ')
       const child = spawn(program, [...args, join(chartDir, 'files', 'start.sh')], { env, detached: true })
@@ -127,7 +135,7 @@ async function withDump(pod: Pod): Promise<void> {
 /** Points at which a server is killed, in the order in which they come. */
 const points: [string, (pod: Pod) => boolean | Promise<boolean>][] = [
   ['before it answers', (pod) => serverOf(pod) > 0],
-  ['while it writes the file', (pod) => existsSync(join(pod.dir, 'data', 'appendonlydir'))],
+  ['while it writes the file', (pod) => readdirSync(join(pod.dir, 'data', 'appendonlydir')).length > 1],
   ['when the file is there', manifest],
 ]
 
@@ -136,6 +144,9 @@ for (const shell of ['sh', 'busybox sh'])
     if (requirePart(t, 'valkey-8.0') === undefined || requirePart(t, 'busybox') === undefined) return
     const pod = await makePod(t, shell)
     await withDump(pod)
+    // What a server leaves that is killed when its first append-only file is nearly there.
+    mkdirSync(join(pod.dir, 'data', 'appendonlydir'))
+    writeFileSync(join(pod.dir, 'data', 'appendonlydir', 'temp-appendonly.aof.manifest'), '')
     let child = pod.start('yes')
     for (const [what, reached] of points) {
       await until(() => reached(pod), what, 60_000)

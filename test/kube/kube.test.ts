@@ -92,7 +92,7 @@ function assertTraces(dir: string): string[] {
   return networks
 }
 
-describe('a Kubernetes of three nodes', { timeout: 280_000 }, () => {
+describe('a Kubernetes of three nodes', () => {
   let started: Promise<Kube> | undefined
   async function start(): Promise<Kube> {
     const kube = await startKube({ nodes: 3 })

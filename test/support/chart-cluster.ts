@@ -14,8 +14,11 @@ export type Node = {
   fine: boolean
 }
 
+/** On a Kubernetes, or without one. */
+type Asked = Pick<Release, 'ask'>
+
 /** The cluster as a pod sees it; a node without a pod's name has pod -1. */
-export async function nodesOf(release: Release, pod = 0): Promise<Node[]> {
+export async function nodesOf(release: Asked, pod = 0): Promise<Node[]> {
   const text = await release.ask(pod, 'CLUSTER', 'NODES')
   return text
     .split('\n')
@@ -35,7 +38,7 @@ export async function nodesOf(release: Release, pod = 0): Promise<Node[]> {
 }
 
 /** Waits until every one of the first `pods` pods sees them all, `primaries` of them with all slots, each with the same number of replicas. */
-export async function formed(release: Release, pods: number, primaries: number, timeoutMs = 120_000): Promise<void> {
+export async function formed(release: Asked, pods: number, primaries: number, timeoutMs = 120_000): Promise<void> {
   let seen: unknown
   const whole = (nodes: Node[]) => {
     const owners = nodes.filter(({ slots }) => slots > 0)
@@ -60,7 +63,7 @@ export async function formed(release: Release, pods: number, primaries: number, 
 }
 
 /** A pod whose server is a primary with slots. */
-export async function aPrimary(release: Release): Promise<number> {
+export async function aPrimary(release: Asked): Promise<number> {
   const found = (await nodesOf(release)).find(({ role, slots }) => role === 'primary' && slots > 0)
   assert.ok(found, 'a primary')
   return found.pod

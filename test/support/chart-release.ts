@@ -62,6 +62,8 @@ export type Release = {
   ready(count: number, timeoutMs?: number): Promise<void>
   /** What a client needs; the first pods are where it begins, unless other hosts are given. */
   target(mode: Target['mode'], hosts?: string[]): Promise<Target>
+  /** A value of a secret, in a file for a {@link Target}. */
+  secretFile(secret: string, key: string): Promise<string>
   writer(target: Target): Promise<Writer>
 }
 
@@ -82,14 +84,20 @@ const isReady = (pod: Pod): boolean =>
 
 const isOf = (pod: Pod, revision: string): boolean => pod.metadata.labels['controller-revision-hash'] === revision
 
+/** Makes a namespace that only takes pods of pod security `restricted`; safe to call twice. */
+export async function makeNamespace(kube: Kube, name: string): Promise<void> {
+  const metadata = { name, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } }
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata }
+  await kube.kubectlWith(JSON.stringify(namespace), 'apply', '-f', '-')
+}
+
 /**
- * Makes a namespace that only takes pods of pod security `restricted`, and installs a release into it.
+ * Makes a namespace by {@link makeNamespace}, and installs a release into it.
  * @returns once `helm install` has ended; it waits only where `args` say so
  */
 export async function installChart(kube: Kube, options: ReleaseOptions): Promise<Release> {
   const { name, namespace = name, values, args = [] } = options
-  await kube.kubectl('create', 'namespace', namespace)
-  await kube.kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted')
+  await makeNamespace(kube, namespace)
   const into = ['--namespace', namespace, '--values', '-']
   await kube.helmWith(yaml(values), 'install', name, chartDir, ...into, ...args)
   return releaseOf(kube, name, namespace)
@@ -136,6 +144,7 @@ export function releaseOf(kube: Kube, name: string, namespace: string): Release 
       await until(all, () => `${count} pods to be Ready: ${shown()}`, timeoutMs, LOOK_MS)
     },
     target: (mode, hosts) => targetOf({ kube, kubectl, namespace, set }, mode, hosts),
+    secretFile: (secret, key) => secretFile({ kube, kubectl, namespace, set }, secret, key),
     writer: (target) => startWriter(kube, target),
   }
 }

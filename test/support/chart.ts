@@ -33,7 +33,7 @@ const helmPath = join(partsDir(), 'helm', 'bin', 'helm')
 /** Whether Helm is here; where not, the test is skipped, loudly, and under `CI=true` fails. */
 export function requireHelm(t: TestContext): boolean {
   if (existsSync(helmPath)) return true
-  const missing = 'the part helm is missing; sh scripts/setup.sh dev brings it'
+  const missing = 'the part helm is missing; sh scripts/setup.sh kube brings it'
   if (process.env['CI'] === 'true') throw new Error(missing)
   t.skip(missing)
   return false

@@ -20,6 +20,11 @@ for setting in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on
   cat "/proc/sys/$setting" >"/run/sys/$setting"
   mount -n --bind "/run/sys/$setting" "/proc/sys/$setting"
 done
+# Claims, in memory: a cluster waits for the disk at each slot that it moves, and other tests may keep the disk busy.
+for node in "$@"; do
+  mkdir "$dir/${node%%=*}/volumes"
+  mount -n -t tmpfs tmpfs "$dir/${node%%=*}/volumes"
+done
 # Volumes may be mounted so that later mounts show in them.
 mount -n --make-rshared /
 

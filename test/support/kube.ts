@@ -1,7 +1,7 @@
 /**
  * A real Kubernetes for one test: etcd, API server, controllers, scheduler, and nodes (a containerd and a kubelet each) with Services, DNS and
  * volumes, in namespaces of its own, everything it keeps in a temp directory. It reaches no registry and no network: images are imported.
- * NetworkPolicies are stored and not enforced.
+ * NetworkPolicies are stored and not enforced: kube-policies.ts does it.
  */
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'

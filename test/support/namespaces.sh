@@ -1,9 +1,17 @@
 #!/bin/sh
 # sh namespaces.sh DIR SCRIPT ARGUMENT...: runs `sh SCRIPT DIR ARGUMENT...` as the first process of network, mount and pid namespaces of its own, its
 # output in DIR/log. They live as long as standard input stays open, which namespaces.ts holds: a test that is killed ends them too. With them go their
-# processes, mounts, the cgroups named like DIR, and DIR. DIR/pid is the first process, as seen from outside. Without DIR: fails where there can be none.
+# processes, mounts, the cgroups named like DIR, and DIR. DIR/pid is the first process, as seen from outside.
+# sh namespaces.sh try PROGRAM ARGUMENT...: only runs that in them, and fails where there can be none.
 set -eu
-[ $# -gt 0 ] || exec unshare --net --mount --pid --fork true
+# Whoever is not root is it in a user namespace of their own.
+user=''
+[ "$(id -u)" = 0 ] || user='--user --map-root-user'
+if [ "$1" = try ]; then
+  shift
+  # shellcheck disable=SC2086 # two words or none
+  exec unshare $user --net --mount --pid --fork "$@"
+fi
 dir=$1
 script=$2
 shift 2
@@ -30,7 +38,8 @@ remove_cgroups() {
 }
 
 # Should this script be killed, they still end with it, as nothing else holds them.
-setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child sh "$0" "$dir" first "$script" "$@" </dev/null >"$dir/log" 2>&1 &
+# shellcheck disable=SC2086 # two words or none
+setpriv --pdeathsig KILL unshare $user --net --mount --pid --fork --kill-child sh "$0" "$dir" first "$script" "$@" </dev/null >"$dir/log" 2>&1 &
 first=$!
 exec 3<&0
 { read -r _ || end_first; } <&3 &

@@ -34,19 +34,34 @@ export type Daemon = {
   kill(): Promise<void>
 }
 
-/** A command that runs `program` in namespaces of the process `pid`. The kernel ends it with its parent. */
-const enter = (pid: string, namespaces: string[], program: string, args: readonly string[]): [string, string[]] => [
-  'nsenter',
-  ['--target', pid, ...namespaces, 'setpriv', '--pdeathsig', 'KILL', program, ...args],
-]
+/** The namespaces of whoever is not root belong to a user namespace of their own, which is to be entered first. */
+const ownUser = process.getuid?.() === 0 ? [] : ['--user', '--preserve-credentials']
+
+/** A command that runs `program` in namespaces of the process `pid`. */
+export const enter = (
+  pid: string,
+  namespaces: string[],
+  program: string,
+  args: readonly string[],
+): [string, string[]] => ['nsenter', ['--target', pid, ...ownUser, ...namespaces, program, ...args]]
+
+/** The kernel ends it with its parent. */
+const enterForNow = (pid: string, namespaces: string[], program: string, args: readonly string[]) =>
+  enter(pid, namespaces, 'setpriv', ['--pdeathsig', 'KILL', program, ...args])
 
 const outer = fileURLToPath(new URL('./namespaces.sh', import.meta.url))
 
 /** Why there can be no such namespaces here; undefined where there can. */
 export function missingForNamespaces(): string | undefined {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'namespaces take root on Linux'
-  const { status, stderr } = spawnSync('sh', [outer], { encoding: 'utf8' })
-  return status === 0 ? undefined : `root may make no namespaces here: ${stderr}`
+  const said = tryInNamespaces('true')
+  return said === undefined ? undefined : `root may make no namespaces here: ${said}`
+}
+
+/** Runs a command in such namespaces, as root or as anybody. @returns what it says where it fails or there can be none */
+export function tryInNamespaces(...command: string[]): string | undefined {
+  const { status, stderr } = spawnSync('sh', [outer, 'try', ...command], { encoding: 'utf8' })
+  return status === 0 ? undefined : stderr.trim()
 }
 
 /** Resolves once `child` has ended, or could not be started. */
@@ -92,7 +107,7 @@ export async function startNamespaces(dir: string, env: NodeJS.ProcessEnv, scrip
   const startDaemon = (name: string, program: string, daemonArgs: readonly string[]): Daemon => {
     const log = openSync(join(dir, 'logs', name), 'a')
     // nsenter itself stays outside, as its parent: one signal ends both.
-    const [entering, all] = enter(pid, ['--net', '--mount', '--pid'], program, daemonArgs)
+    const [entering, all] = enterForNow(pid, ['--net', '--mount', '--pid'], program, daemonArgs)
     const daemon = spawn(entering, all, { env, detached: true, stdio: ['ignore', log, log] })
     closeSync(log)
     const { state, ended } = watch(daemon)
@@ -108,7 +123,7 @@ export async function startNamespaces(dir: string, env: NodeJS.ProcessEnv, scrip
   }
   return {
     startDaemon,
-    inNetwork: (program, programArgs) => enter(pid, ['--net'], program, programArgs),
+    inNetwork: (program, programArgs) => enterForNow(pid, ['--net'], program, programArgs),
     pid,
     isOver: () => first.state.over,
     end: async () => {

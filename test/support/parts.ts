@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test'
 export const VALKEY_VERSIONS = ['8.0', '8.1', '9'] as const
 type ValkeyVersion = (typeof VALKEY_VERSIONS)[number]
 
-/** What a test may need beyond the npm packages; each is brought by `sh scripts/setup.sh dev`. */
+/** What a test may need beyond the npm packages; each is brought by `sh scripts/setup.sh dev`, or `kube`. */
 export type PartName =
   | `valkey-${ValkeyVersion}`
   | 'python'
@@ -18,6 +18,8 @@ export type PartName =
   | 'openssl-1.1'
   | 'shellcheck'
   | 'busybox'
+  | 'exporter'
+  | 'promtool'
 
 /** Where the parts that no package manager holds are kept: `VALKEEP_PARTS`, else under the user's cache directory. */
 export function partsDir(): string {
@@ -58,7 +60,8 @@ export function optionalPart(name: PartName): string | undefined {
 }
 
 function missing(name: PartName): string {
-  return `the part ${name} is missing; sh scripts/setup.sh dev brings it`
+  const all = name === 'exporter' || name === 'promtool' ? 'kube' : 'dev'
+  return `the part ${name} is missing; sh scripts/setup.sh ${all} brings it`
 }
 
 function findPart(name: PartName): string | undefined {
@@ -72,6 +75,10 @@ function findPart(name: PartName): string | undefined {
       return inParts('python', 'bin', 'python')
     case 'schemathesis':
       return inParts('python', 'bin', 'schemathesis')
+    case 'exporter':
+      return inParts('monitoring', 'bin', 'redis_exporter')
+    case 'promtool':
+      return inParts('monitoring', 'bin', 'promtool')
     case 'openssl-1.1':
       return inParts('openssl-1.1', 'bin', 'openssl')
     case 'valkey-cli':

@@ -74,8 +74,10 @@ nobodys() {
 # knows POD OTHER: whether it has a link to it.
 knows() { on "$1" CLUSTER NODES | grep "^$(id "$2") " | grep -v -e fail -e noaddr -e handshake | grep -q ' connected'; }
 
+# Whether every pod knows every other one, and lets clients in, which a new one does a moment after it was met.
 all_known() {
   for each in $(all); do
+    on "$each" ACL LIST | grep -q '^user default on ' || return 1
     on "$each" CLUSTER NODES | awk '$3 !~ /fail|noaddr|handshake/ { print $1 }' >"$work/known"
     for other in $(all); do grep -qxF "$(id "$other")" "$work/known" || return 1; done
   done
@@ -89,12 +91,54 @@ converged() {
   done
 }
 
+# note POD: what start.sh wrote there, the Kubernetes node, and after it what drain.sh wrote: NODE_PODS_UNTIL.
+note() { on "$1" CONFIG GET cluster-announce-human-nodename | tail -n 1; }
+
+# overruled: whether a drain, of an upgrade or a rollback that takes this job away in a moment, wants another number of pods. It says so on
+# every pod that stays, until a time, for it may fail.
+overruled() {
+  for each in $(all); do
+    size=$(note "$each" | awk -F _ -v now="$(date +%s)" 'NF == 3 && $3 + 0 > now { print $2 }')
+    case $size in "$wanted" | '') ;; *) return 0 ;; esac
+  done
+  return 1
+}
+
 # Whether a slot is on its way: only its two nodes say so, each of itself.
 moving() {
   for each in $(all); do
     ! on "$each" CLUSTER NODES | grep myself | grep -q '\[[0-9]*-[<>]-' || return 0
   done
   return 1
+}
+
+# owns POD SLOT
+owns() {
+  on "$1" CLUSTER NODES | awk -v slot="$2" '
+    /myself/ { for (i = 9; i <= NF; i++) if ($i !~ /^\[/) { n = split($i, range, "-"); if (slot + 0 >= range[1] + 0 && slot + 0 <= range[n] + 0) found = 1 } }
+    END { exit !found }'
+}
+
+# stale: what an interrupted move has left behind that valkey-cli does not see, by $work/raw: pod that can clear it, and slot. A replica's mark is
+# cleared by its primary, where that has none of this slot itself; a primary's own, where the slot is another's by now.
+stale() {
+  awk -v ids="$work/ids" '
+    BEGIN { while ((getline line < ids) > 0) { split(line, pair, " "); pod[pair[1]] = pair[2] } }
+    $3 !~ /myself/ { next }
+    {
+      for (i = 9; i <= NF; i++) {
+        if ($i ~ /^\[/) { slot = substr($i, 2); sub(/-.*/, "", slot); marks[$1, slot] = $3 ~ /slave/ ? $4 : "-" }
+        else { n = split($i, range, "-"); for (s = range[1] + 0; s <= range[n] + 0; s++) owner[s] = $1 }
+      }
+    }
+    END {
+      for (mark in marks) {
+        split(mark, part, SUBSEP)
+        its = marks[mark]
+        if (its == "-" && owner[part[2]] != part[1]) print pod[part[1]], part[2]
+        if (its != "-" && !((its, part[2]) in marks) && its in pod) print pod[its], part[2]
+      }
+    }' "$work/raw"
 }
 
 # Whether one that stays has far less than its share, as after an interrupted move, or one that does not stay has slots. What an
@@ -122,7 +166,7 @@ links_up() {
 # places: pod and Kubernetes node of each, in $work/places. Kubernetes is not asked: each server knows where it runs.
 places() {
   for each in $(all); do
-    echo "$each $(on "$each" CONFIG GET cluster-announce-human-nodename | tail -n 1 | tr ' ' _)"
+    echo "$each $(note "$each" | cut -d _ -f 1)"
   done >"$work/places"
 }
 

@@ -1,13 +1,14 @@
 #!/bin/sh
-# cluster.sh PODS: makes the cluster what the values say: forms it, lets it grow, shrinks it to the first PODS pods, mends addresses.
-# Each step looks first and does only what is missing, so that it may be killed anywhere and run again, at every upgrade.
+# cluster.sh PODS [drain]: makes the cluster what the values say: forms it, lets it grow, shrinks it to the first PODS pods, mends addresses.
+# Each step looks first and does only what is missing, so that it may be killed anywhere and run again, at every upgrade. With `drain`, only
+# where there are pods above the first PODS, which are about to go.
 . "${0%/*}/lib.sh"
 . "${0%/*}/cluster-table.sh"
 
 wanted=$1
 primaries=$((wanted / (REPLICAS_PER_PRIMARY + 1)))
 # Pods that there are: those of the values, and before a scale-in those above them.
-existing=${EXISTING:-$wanted}
+existing=$wanted
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' TERM INT
@@ -28,6 +29,10 @@ ok() {
   answer=$(on "$@")
   [ "$answer" = OK ] || fail "pod $1: $2 $3: $answer"
 }
+
+# Before each step that changes anything; after the drain all is looked at anew.
+give_way() { ! overruled || fail 'a drain is under way, which wants another number of pods: it goes first'; }
+free() { ! overruled; }
 
 # Every pod knows every other one, under its present address.
 meet() {
@@ -66,27 +71,56 @@ form() {
   wait_until 60 'the slots to be known everywhere' converged || exit 1
 }
 
-# cluster_cli WORDS…: valkey-cli's own tool for moving slots. It tells servers to reach each other as it does itself, so it takes the
-# way that is theirs.
-own_port=$((BUS_PORT - 10000))
+# cluster_cli WORDS…: valkey-cli's own tool for moving slots, in place of the shell that calls this. It tells servers to reach each other as it
+# does itself.
 cluster_cli() {
   set -- --user valkey-system --no-auth-warning --cluster "$@"
-  [ "$TLS" = no ] || [ "$own_port" != "$PORT" ] || set -- --tls --cacert "$tls/ca.crt" --cert "$tls/tls.crt" --key "$tls/tls.key" "$@"
-  REDISCLI_AUTH=$(secret valkey-system) valkey-cli "$@" >"$work/log" 2>&1 </dev/null || { tail -n 5 "$work/log" >&2; return 1; }
+  [ "$TLS" = no ] || set -- --tls --cacert "$tls/ca.crt" --cert "$tls/tls.crt" --key "$tls/tls.key" "$@"
+  REDISCLI_AUTH=$(secret valkey-system)
+  export REDISCLI_AUTH
+  exec valkey-cli "$@" >"$work/log" 2>&1 </dev/null
 }
 
-endpoint() { printf '%s:%s' "$(address "$(host "$1")")" "$own_port"; }
+# move WORDS…: runs it, and ends it where this job has to give way: what has moved has moved, and one slot is in between.
+move() {
+  (cluster_cli "$@") &
+  mover=$!
+  while sleep 2; do ! overruled || kill "$mover" 2>/dev/null; done &
+  watcher=$!
+  code=0
+  wait "$mover" || code=$?
+  kill "$watcher"
+  give_way
+  [ "$code" = 0 ] || { tail -n 5 "$work/log" >&2; return 1; }
+}
+
+endpoint() { printf '%s:%s' "$(address "$(host "$1")")" "$PORT"; }
+
+# A move that was interrupted leaves marks at both ends. Where keys may be on either side valkey-cli finishes it; the rest is cleared here.
+close_slots() {
+  views
+  stale >"$work/stale"
+  while read -r n slot; do
+    [ "$(on "$n" CLUSTER COUNTKEYSINSLOT "$slot")" = 0 ] || owns "$n" "$slot" || continue
+    say "pod $n clears what an interrupted move left of slot $slot"
+    on "$n" CLUSTER SETSLOT "$slot" STABLE >/dev/null
+  done <"$work/stale"
+}
 
 # Moves slots between the pods of $work/stay, away from all others. A move that was interrupted is finished first.
 rebalance() {
   weights=''
   for n in $(ordinals "\$3 == \"primary\""); do
-    grep -qx "$n" "$work/stay" || weights="$weights --cluster-weight $(id "$n")=0"
+    grep -qx "$n" "$work/stay" || weights="$weights $(id "$n")=0"
   done
   seed=$(find_seed)
-  if moving; then cluster_cli fix "$(endpoint "$seed")" || :; fi
+  give_way
+  if moving; then
+    move fix "$(endpoint "$seed")" || :
+    close_slots
+  fi
   # shellcheck disable=SC2086 # words
-  cluster_cli rebalance "$(endpoint "$seed")" --cluster-use-empty-masters --cluster-threshold 1 --cluster-pipeline 100 $weights ||
+  move rebalance "$(endpoint "$seed")" --cluster-use-empty-masters --cluster-threshold 1 --cluster-pipeline 100 ${weights:+--cluster-weight$weights} ||
     fail 'moving slots failed; what has moved stays where it is, and running this again goes on'
   wait_until 60 'the slots to be known everywhere' converged || exit 1
 }
@@ -124,6 +158,9 @@ choose_new() {
 # As many primaries among the first $wanted pods as there are to be, all slots on them.
 right_primaries() {
   look
+  lost=$(awk '$2 == "-" { slots += $5 } END { print slots + 0 }' "$work/nodes")
+  [ "$lost" = 0 ] ||
+    fail "$lost slots are of no pod: their replica has not taken over yet, or every copy of them is lost. PRODUCTION.md, What can be lost, tells how to go on without what was in them."
   take_over
   ordinals "\$2 < $wanted && \$3 == \"primary\" && \$5 > 0" | head -n "$primaries" >"$work/stay"
   choose_new
@@ -163,15 +200,22 @@ forget() {
 }
 
 main() {
+  if [ "$1" = drain ]; then
+    . "${0%/*}/drain.sh"
+    drain
+  fi
   say "waiting for $existing pods"
   wait_until "${WAIT_SECONDS:-300}" 'all pods to answer' all_alive || exit 1
-  meet
-  form
-  right_primaries
-  right_replicas
+  wait_until 120 'a drain to end, which wants another number of pods' free || exit 1
+  for step in meet form right_primaries right_replicas; do
+    give_way
+    $step
+  done
   wait_until 120 'the replicas to be in step' links_up || exit 1
+  give_way
   forget
+  [ "$1" != drain ] || drained
   say "the cluster has $primaries primaries and $((wanted - primaries)) replicas"
 }
 
-main
+main "${2:-}"

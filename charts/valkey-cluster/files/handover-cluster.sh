@@ -10,7 +10,21 @@ followers() {
 is_replica() { [ "$(role)" = slave ]; }
 owns_slots() { here CLUSTER NODES | awk '$3 ~ /myself/ && NF >= 9 { found = 1 } END { exit !found }'; }
 
+# Tells the others that this pod is about to end; in a cluster nothing else is made of it.
+leaving() { here CONFIG SET replica-priority 0 >/dev/null; }
+
+# all_leave: whether every pod that there is has been about to end for some time. One that is started anew would be back by now: a release that is
+# scaled to nothing has nobody who comes.
+all_leave() {
+  for each in $(addresses "$DOMAIN"); do
+    [ "$(DEADLINE=1 ask "$each" "$PORT" CONFIG GET replica-priority | tail -n 1)" = 0 ] || { leave_since=''; return 1; }
+  done
+  leave_since=${leave_since:-$(date +%s)}
+  [ $(($(date +%s) - leave_since)) -ge "${LEAVE_SECONDS:-30}" ]
+}
+
 hand_over() {
+  leave_since=''
   while time_left && [ "$(role)" = master ]; do
     owns_slots || return 0
     for follower in $(followers); do
@@ -26,6 +40,7 @@ hand_over() {
     # A replica may be away for a moment, in the same roll, and is waited for: started anew without us it could be promoted with less
     # than we have. Of a release that is being removed nobody comes back.
     ! removed || { say 'the release is being removed: nobody to hand over to'; return 0; }
+    ! all_leave || { say 'every pod is about to end: nobody to hand over to'; return 0; }
     sleep 1
   done
 }

@@ -17,12 +17,24 @@ release() {
   held=''
 }
 
-# A line of every other server that answers, all asked at once: pod, role, link, offset.
+# Nobody hands over to a pod that is about to end: where two go at once, the one that stays is to be chosen.
+leaving() { here CONFIG SET replica-priority 0 >/dev/null; }
+
+# crowd: sets $crowd to the pods that may be promoted: all of the release as it was when this one began, and whoever follows us. There are more
+# where replicas are being added; one that is promoted unseen would leave us a primary too.
+crowd() {
+  crowd=$({
+    others
+    here INFO replication | sed -n "s/^slave[0-9]*:ip=$SET-\([0-9]*\)\..*/\1/p"
+  } | sort -n -u)
+}
+
+# A line of every other server that answers, all asked at once: pod, role, link, offset, priority.
 standing() {
-  for n in $(others); do
+  for n in $crowd; do
     DEADLINE=1 ask "$(host "$n")" "$PORT" INFO replication | awk -F : -v n="$n" '
       { value[$1] = $2 }
-      END { if ("role" in value) print n, value["role"], value["master_link_status"], value["slave_repl_offset"] }' &
+      END { if ("role" in value) print n, value["role"], value["master_link_status"], value["slave_repl_offset"], value["slave_priority"] }' &
   done
   wait
 }
@@ -35,6 +47,20 @@ in_step() {
     NF && ($3 != "up" || $4 + 0 < offset + 0) { late = 1 }
     END { exit late || !ready }'
 }
+
+# Whether the sentinel that is to choose knows who is not to be chosen. It asks them every ten seconds.
+informed() {
+  unfit=$(printf '%s\n' "$facts" | awk 'NF && $5 == 0 { print $1 }')
+  [ -n "$unfit" ] || return 0
+  sentinel "$judge" SENTINEL REPLICAS "$group" | awk '
+    NR % 2 { name = $0; next }
+    name == "ip" { host = $0 }
+    name == "slave-priority" && $0 == 0 { print host }' >"$run/unfit"
+  for n in $unfit; do grep -qxF "$(host "$n")" "$run/unfit" || return 1; done
+}
+
+# Whether there is one to choose.
+somebody_fit() { printf '%s\n' "$facts" | awk 'NF && $5 > 0 { found = 1 } END { exit !found }'; }
 
 has_successor() {
   successor=$(standing | awk '$2 == "master" { print $1; exit }')
@@ -54,16 +80,18 @@ in_time() {
 }
 
 attempt() {
-  in_step 0 || return 1
+  crowd
+  in_step 0 && somebody_fit || return 1
   # Found before the writes are held, which is to be short.
   willing || { say 'no other sentinel takes this pod for the primary'; return 1; }
+  informed || return 1
   hold
   offset=$(here INFO replication | field master_repl_offset)
   in_time 3 in_step "$offset" || { say 'a replica is not in step'; return 1; }
   fail_over || return 1
   # No longer than sentinels try.
   in_time $((FAILOVER_TIMEOUT_MS / 1000 + 2)) has_successor || { say 'no replica was promoted'; return 1; }
-  here REPLICAOF "$(host "$successor")" "$LINK_PORT" >/dev/null
+  here REPLICAOF "$(host "$successor")" "$PORT" >/dev/null
   say "handed over to pod $successor"
 }
 

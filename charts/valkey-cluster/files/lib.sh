@@ -20,17 +20,28 @@ secret() {
   printf %s "$line"
 }
 
-# ask HOST PORT WORDS…: one command as the system's own user, under a deadline. The password is in the environment of
-# that one process alone. What is answered, errors too, is on standard output.
-ask() {
-  to=$1 at=$2
-  shift 2
-  set -- -h "$to" -p "$at" --user valkey-system --no-auth-warning "$@"
-  [ "$TLS" = no ] || set -- --tls --cacert "$tls/ca.crt" --cert "$tls/tls.crt" --key "$tls/tls.key" "$@"
+# digest NAME: of a secret, as users are written.
+digest() { secret "$1" | sha256sum | cut -c 1-64; }
+
+# as_system WORDS…: valkey-cli as the system's own user, under a deadline. The password is in the environment of that one process alone. What is
+# answered, errors too, is on standard output.
+as_system() {
+  set -- --user valkey-system --no-auth-warning "$@"
   REDISCLI_AUTH=$(secret valkey-system) timeout "${DEADLINE:-3}" valkey-cli "$@" 2>&1 | tr -d '\r'
 }
 
-here() { ask 127.0.0.1 "$PORT" "$@"; }
+# ask HOST PORT WORDS…: one command to a server or a sentinel.
+ask() {
+  to=$1 at=$2
+  shift 2
+  set -- -h "$to" -p "$at" "$@"
+  [ "$TLS" = no ] || set -- --tls --cacert "$tls/ca.crt" --cert "$tls/tls.crt" --key "$tls/tls.key" "$@"
+  as_system "$@"
+}
+
+# here WORDS…: one command to the server of this pod, by its socket: it spares the handshake, and a certificate that is just being changed for
+# one of another CA does not make the server look dead.
+here() { as_system -s "$run/valkey.sock" "$@"; }
 
 # field NAME: its value in INFO on standard input.
 field() { sed -n "s/^$1://p"; }
@@ -61,10 +72,10 @@ wait_until() {
   done
 }
 
-# address HOST: its address by DNS, as busybox's nslookup tells it; IPv4 before IPv6.
-address() {
+# addresses HOST: all that DNS has of it, as busybox's nslookup tells them; IPv4 before IPv6.
+addresses() {
   nslookup "$1" 2>/dev/null | awk '
     /^Name:/ { found = 1; next }
-    found && /^Address/ { sub(/^Address[^:]*: */, ""); sub(/ .*/, ""); if ($0 !~ /:/) { print; exit } other = other == "" ? $0 : other }
-    END { if (other != "") print other }' | head -n 1
+    found && /^Address/ { sub(/^Address[^:]*: */, ""); sub(/ .*/, ""); print ($0 ~ /:/), $0 }' | sort -u -k 1,1n -k 2,2 | cut -d " " -f 2
 }
+address() { addresses "$1" | head -n 1; }

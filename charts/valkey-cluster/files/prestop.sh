@@ -8,6 +8,7 @@ ends=$(($(date +%s) + PRESTOP_TIMEOUT))
 time_left() { [ "$(date +%s)" -lt "$ends" ]; }
 
 role() { here INFO replication | field role; }
+leaving() { :; }
 
 case $ARCHITECTURE in
   cluster) . "${0%/*}/handover-cluster.sh" ;;
@@ -47,6 +48,7 @@ finish_switch() {
 }
 
 finish_switch
+leaving
 hand_over
 save
 sleep "$PRESTOP_DELAY"

@@ -20,6 +20,7 @@ ask_all() {
 answers=$nl$(ask_all | here)$nl
 
 has PONG || no "no answer: $(printf '%s' "$answers" | head -n 2 | tail -n 1)"
+[ ! -e "$run/joining" ] || no 'not a part of the cluster yet'
 [ ! -e "$run/switching" ] || no 'the append-only file is not complete yet'
 if has role:slave; then
   has master_link_status:up || no 'the link to the primary is down'

@@ -1,16 +1,27 @@
 #!/bin/sh
-# Beside a server of a cluster, for what the bus cannot know: where nodes are whose pods have new addresses, and whether a primary
-# that is gone is about to be back.
+# Beside a server of a cluster, for what the bus cannot know: where nodes are whose pods have new addresses, whether a primary that is gone is
+# about to be back, and which node a pod without its volume was.
 . "${0%/*}/lib.sh"
+. "${0%/*}/replace.sh"
 
-# mine WORDS…: as `here`, by the socket: asked every second, it spares the handshake.
-mine() {
-  REDISCLI_AUTH=$(secret valkey-system) timeout 2 valkey-cli -s "$run/valkey.sock" --user valkey-system --no-auth-warning "$@" 2>&1 | tr -d '\r'
+# Nodes without a link, by $run/nodes: id and host name.
+lost() {
+  awk '$3 !~ /myself|handshake/ && ($8 != "connected" || $3 ~ /fail|noaddr/) { split($2, part, ","); if (part[2] != "") print $1, part[2] }' "$run/nodes"
 }
 
-# Nodes without a link: id and host name.
-lost() {
-  mine CLUSTER NODES | awk '$3 !~ /myself|handshake/ && ($8 != "connected" || $3 ~ /fail|noaddr/) { split($2, part, ","); if (part[2] != "") print $1, part[2] }'
+# Until it has a place in the cluster that the others are, this pod is not ready ($run/joining).
+join() {
+  if [ ! -e "$run/joining" ]; then
+    alone && view || return 0
+    : >"$run/joining"
+    let_in off
+  fi
+  if grep -q ' connected [0-9[]' "$run/nodes"; then let_in on; fi
+  if awk '$3 ~ /myself/ && ($3 ~ /slave/ || NF >= 9) { found = 1 } END { exit !found }' "$run/nodes"; then
+    rm -f "$run/joining"
+  else
+    take_place
+  fi
 }
 
 # One pod's new address is told to the others by the bus; where all pods come back at once nobody knows anybody's. Only nodes that
@@ -21,7 +32,7 @@ meet_again() {
   to=$(address "$2")
   [ -n "$to" ] || return 0
   say "meeting $2 again ($to)"
-  mine CLUSTER MEET "$to" "$PORT" "$BUS_PORT" >/dev/null
+  here CLUSTER MEET "$to" "$PORT" "$BUS_PORT" >/dev/null
 }
 
 # A primary that was killed is started again at once, or by the kubelet after 10 s where it was killed twice with all of its container,
@@ -35,13 +46,13 @@ comes_back() {
 
 take_over_allowed() {
   [ "$may" != "$1" ] || return 0
-  [ "$(mine CONFIG SET cluster-replica-no-failover "$([ "$1" = yes ] && echo no || echo yes)")" = OK ] || return 0
+  [ "$(here CONFIG SET cluster-replica-no-failover "$([ "$1" = yes ] && echo no || echo yes)")" = OK ] || return 0
   [ "$may$1" = yes ] || say "this replica may take over: $1"
   may=$1
 }
 
 guard() {
-  mine INFO replication >"$run/link"
+  here INFO replication >"$run/link"
   if grep -q '^role:slave' "$run/link" && grep -q '^master_link_status:down' "$run/link"; then
     since=${since:-$(date +%s)}
     if [ $(($(date +%s) - since)) -lt "${HOLD_SECONDS:-20}" ] && comes_back "$(field master_host <"$run/link")"; then
@@ -62,7 +73,9 @@ main() {
     sleep 1
     [ $guards = no ] || guard
     turn=$(((turn + 1) % 3))
-    [ $turn = 0 ] || continue
+    [ $turn = 0 ] || [ -e "$run/joining" ] || continue
+    here CLUSTER NODES >"$run/nodes"
+    join
     lost | while read -r id name; do meet_again "$id" "$name"; done
   done
 }

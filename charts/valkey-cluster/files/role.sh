@@ -20,10 +20,10 @@ has_all() {
 }
 
 replica_line() {
-  printf 'replica-announce-ip %s\nreplica-announce-port %s\n' "$me" "$LINK_PORT"
+  printf 'replica-announce-ip %s\nreplica-announce-port %s\n' "$me" "$PORT"
   mkdir -p "$kept"
   [ -z "$settling" ] || kill "$settling" 2>/dev/null || :
-  told=''
+  told='' began_at=$(date +%s)
   while [ "$stopping" = no ]; do
     see
     if [ -n "$primary" ] && [ "$primary" != "$me" ]; then
@@ -46,8 +46,10 @@ replica_line() {
 # One that does not answer may have data.
 nobody_has_data() { [ "$heard" = $((PODS - 1)) ] && [ "$full" = 0 ] && [ -z "$rival" ]; }
 
-# We are the primary, without data that others have: they would copy the emptiness.
+# We are the primary, without data that others have: they would copy the emptiness. Where the volume is another one the server of before may still be
+# about to end elsewhere, and take writes: the sentinels are left to find that it is gone, at first.
 step_back() {
+  [ -f "$filled" ] || [ $(($(date +%s) - began_at)) -ge $((DOWN_AFTER_MS / 1000 + 10)) ] || return 0
   say "this pod is the primary, and its volume lacks data that $full others have: one of them is to replace it"
   willing && fail_over || :
 }
@@ -55,7 +57,7 @@ step_back() {
 follow() {
   say "starting as a replica of $primary"
   rm -f "$run/not-primary"
-  printf 'replicaof %s %s\n' "$primary" "$LINK_PORT"
+  printf 'replicaof %s %s\n' "$primary" "$PORT"
   # Sentinels would promote even one that never had a copy.
   [ -f "$filled" ] || printf 'replica-priority 0\n'
   begin
@@ -99,7 +101,7 @@ settled() {
         [ "$agreeing" -ge "$majority" ] && [ "$busy" = no ] && [ -z "$rival" ] && opened && say 'the primary takes writes'
       elif [ "$answered" -ge "$majority" ]; then
         say "another pod has become the primary: following $primary"
-        here REPLICAOF "$primary" "$LINK_PORT" >/dev/null
+        here REPLICAOF "$primary" "$PORT" >/dev/null
         return 1
       fi
       ;;

@@ -10,18 +10,16 @@ others() {
   for n in $(pods); do [ "$n" = "$ordinal" ] || echo "$n"; done
 }
 
-# Its own name may not be in DNS yet.
-at() {
-  if [ "$1" = "$ordinal" ]; then echo 127.0.0.1; else host "$1"; fi
-}
-
-# sentinel N WORDS…: one command to the sentinel of a pod. They speak TLS where servers do among each other.
-sentinel() (
-  TLS=$LINK_TLS
-  to=$(at "$1")
+# sentinel N WORDS…: one command to the sentinel of a pod; by its socket to the one of this pod, as `here`.
+sentinel() {
+  judged=$1
   shift
-  ask "$to" "$SENTINEL_PORT" "$@"
-)
+  if [ "$judged" = "$ordinal" ]; then
+    as_system -s "$run/sentinel.sock" "$@"
+  else
+    ask "$(host "$judged")" "$SENTINEL_PORT" "$@"
+  fi
+}
 
 # A line of a sentinel that answers: sentinel N PRIMARY EPOCH FLAGS
 sentinel_line() {

@@ -18,16 +18,21 @@ first_primary() {
   printf '%s\n' "${was:-$(host 0)}"
 }
 
-# What was learned, without pods that the release no longer has: they would count as sentinels that do not answer.
-learned() {
-  [ ! -f "$file" ] || awk -v set="$SET" -v pods="$PODS" '
-    $1 != "sentinel" || $2 !~ /^(config-epoch|leader-epoch|current-epoch|known-replica|known-sentinel)$/ { next }
-    $2 ~ /^known/ { split($4, name, "."); n = name[1]; sub("^" set "-", "", n); if (n ~ /^[0-9]+$/ && n + 0 >= pods + 0) next }
-    { print }' "$file"
+learned() { [ ! -f "$file" ] || grep -E '^sentinel (config-epoch|leader-epoch|current-epoch) ' "$file"; }
+
+# roster PRIMARY: all pods of the release, and no others. A sentinel left to itself learns of replicas from the primary, every ten seconds: of one that
+# is killed before that it could promote nobody.
+roster() {
+  for n in $(pods); do
+    name=$(host "$n")
+    [ "$name" = "$1" ] || echo "sentinel known-replica $group $name $PORT"
+    [ "$n" = "$ordinal" ] || echo "sentinel known-sentinel $group $name $SENTINEL_PORT $(identity "$name")"
+  done
 }
+identity() { printf %s "$1" | sha1sum | cut -c 1-40; }
 
 listen() {
-  if [ "$LINK_TLS" = yes ]; then
+  if [ "$TLS" = yes ]; then
     printf '%s\n' 'port 0' "tls-port $SENTINEL_PORT" 'tls-replication yes' "tls-auth-clients $TLS_AUTH_CLIENTS" \
       "tls-cert-file $tls/tls.crt" "tls-key-file $tls/tls.key" "tls-ca-cert-file $tls/ca.crt"
   else
@@ -35,26 +40,42 @@ listen() {
   fi
 }
 
+# May ask who the primary is and hear of changes, and nothing else.
+asks='&* -@all +hello +auth +ping +info +role +client|setname +client|setinfo +subscribe +psubscribe +unsubscribe +punsubscribe'
+asks="$asks +sentinel|get-master-addr-by-name +sentinel|masters +sentinel|master +sentinel|replicas +sentinel|slaves +sentinel|sentinels"
+
+# The servers' users, who know their passwords here too: who logs in to the primary may ask for it.
+clients() {
+  if [ "$AUTH" = yes ]; then echo "user default on #$(digest default) $asks"; else echo "user default on nopass $asks"; fi
+  while read -r name _; do
+    [ -z "$name" ] || echo "user $name on #$(digest "user-$name") $asks"
+  done <"$conf/users"
+}
+
 write_conf() {
   umask 077
   mkdir -p "$kept"
   password=$(secret valkey-system)
+  first=$(first_primary)
   {
     listen
-    printf '%s\n' 'bind * -::*' 'protected-mode no' 'daemonize no' 'logfile ""' "dir $kept" 'user default off' \
-      "user valkey-system on #$(printf %s "$password" | sha256sum | cut -c 1-64) ~* &* +@all" \
+    printf '%s\n' 'bind * -::*' 'protected-mode no' 'daemonize no' 'logfile ""' "dir $kept" \
+      "unixsocket $run/sentinel.sock" 'unixsocketperm 700' \
+      "user valkey-system on #$(digest valkey-system) ~* &* +@all" \
       'sentinel sentinel-user valkey-system' "sentinel sentinel-pass $password" \
       'sentinel resolve-hostnames yes' 'sentinel announce-hostnames yes' \
       "sentinel announce-ip $me" "sentinel announce-port $SENTINEL_PORT" \
-      "sentinel myid $(printf %s "$me" | sha1sum | cut -c 1-40)" \
-      "sentinel monitor $group $(first_primary) $LINK_PORT $QUORUM" \
+      "sentinel myid $(identity "$me")" \
+      "sentinel monitor $group $first $PORT $QUORUM" \
       "sentinel auth-user $group valkey-system" "sentinel auth-pass $group $password" \
       "sentinel down-after-milliseconds $group $DOWN_AFTER_MS" \
       "sentinel failover-timeout $group $FAILOVER_TIMEOUT_MS" \
       "sentinel master-reboot-down-after-period $group $FAILOVER_TIMEOUT_MS" \
       "sentinel parallel-syncs $group $PODS" \
       "sentinel client-reconfig-script $group ${0%/*}/reconfigured.sh"
+    clients
     learned
+    roster "$first"
   } >"$file.new"
   mv "$file.new" "$file"
 }
@@ -103,18 +124,47 @@ stop() {
 }
 trap stop TERM INT
 
-served() { cat "$tls/tls.crt" "$tls/ca.crt" 2>/dev/null | sha256sum; }
+served() { [ "$TLS" = no ] || cat "$tls/tls.crt" "$tls/ca.crt" 2>/dev/null | sha256sum; }
 
-# Ends when the sentinel has. A sentinel reads its certificate only at its start: it is started anew, one pod after the other.
+# doze SECONDS: a signal of ours ends it.
+doze() {
+  sleep "$1" &
+  wait $! || :
+}
+
+# Until the other servers can be asked by the CA on the volume: with a new one they would look dead as long as they show certificates of the one
+# before. One that really is dead is not waited for for ever.
+others_known() {
+  ends=$(($(date +%s) + 120))
+  for n in $(others); do
+    until alive "$(host "$n")" || [ "$(date +%s)" -ge $ends ] || [ $stopping = yes ]; do doze 2; done
+  done
+}
+
+# Whether it knows pods that the release no longer has and that are gone: a primary that was taken away is learned of once more, as a replica.
+strays() {
+  for n in $(awk -v set="$SET" -v pods="$PODS" '
+    $1 == "sentinel" && $2 ~ /^known/ { split($4, name, "."); n = name[1]; sub("^" set "-", "", n); if (n ~ /^[0-9]+$/ && n + 0 >= pods + 0) print n }' "$file"); do
+    [ -n "$(address "$(host "$n")")" ] || return 0
+  done
+  return 1
+}
+
+# Ends when the sentinel has. A sentinel reads its certificate only at its start, and forgets nobody: it is started anew, one pod after the other.
 attend() {
   before=$(served)
   while kill -0 "$process" 2>/dev/null; do
-    sleep 2 &
-    wait $! || :
-    [ "$(served)" != "$before" ] || continue
-    sleep $((ordinal * 10)) &
-    wait $! || :
-    say 'a new certificate: the sentinel starts anew'
+    doze 2
+    if [ "$(served)" != "$before" ]; then
+      others_known
+      why='a new certificate'
+    elif strays; then
+      why='pods that are gone'
+    else
+      continue
+    fi
+    doze $((ordinal * 5))
+    say "the sentinel starts anew: $why"
     kill -TERM "$process" 2>/dev/null || :
     wait "$process" || :
     code=143

@@ -3,20 +3,20 @@
 # kubelet would wait longer from time to time, and meanwhile a replica that lacks the last writes would be promoted.
 . "${0%/*}/lib.sh"
 
-digest() { secret "$1" | sha256sum | cut -c 1-64; }
-
 # Users: default as the values say, our own, and those of auth.users.
 write_acl() {
   umask 077
+  # See let_in of replace.sh.
+  if [ -e "$run/joining" ]; then let=off; else let=on; fi
   {
     if [ "$AUTH" = yes ]; then
-      printf 'user default on #%s ~* &* +@all\n' "$(digest default)"
+      printf 'user default %s #%s ~* &* +@all\n' $let "$(digest default)"
     else
-      printf 'user default on nopass ~* &* +@all\n'
+      printf 'user default %s nopass ~* &* +@all\n' $let
     fi
     printf 'user valkey-system on #%s ~* &* +@all\n' "$(digest valkey-system)"
     while read -r name rules; do
-      [ -z "$name" ] || printf 'user %s on #%s resetchannels -@all %s\n' "$name" "$(digest "user-$name")" "$rules"
+      [ -z "$name" ] || printf 'user %s %s #%s resetchannels -@all %s\n' "$name" $let "$(digest "user-$name")" "$rules"
     done <"$conf/users"
   } >"$run/users.acl.new"
   mv "$run/users.acl.new" "$run/users.acl"
@@ -40,14 +40,9 @@ write_conf() {
   mv "$run/valkey.conf.new" "$run/valkey.conf"
 }
 
-# Whether there is an append-only file: the manifest is written last, when all of it is there. A directory alone is what a first
-# rewrite leaves that was cut short, and a server would begin empty over it.
-has_aof() {
-  for file in "$data"/appendonlydir/*.manifest; do
-    if [ -f "$file" ]; then return 0; fi
-  done
-  return 1
-}
+# Whether there is an append-only file: the manifest is written last, when all of it is there, and gets its name when it is complete. A
+# directory alone, or temp-….manifest, is what a first rewrite leaves that was cut short, and a server would begin empty over it.
+has_aof() { [ -f "$data/appendonlydir/appendonly.aof.manifest" ]; }
 
 # What the volume is to be loaded with where that is not what valkey.conf says, else nothing. An append-only file that is switched on
 # over a dump would begin empty, and replicas would copy the emptiness; one that is switched off has more than the dump beside it.
@@ -161,9 +156,14 @@ await_end() {
 
 main() {
   mkdir -p "$run"
-  rm -f "$run/switching" "$run/pid" "$run/hung"
+  rm -f "$run/switching" "$run/pid" "$run/hung" "$run/joining"
   sh "${0%/*}/watch.sh" &
-  if [ "$ARCHITECTURE" = cluster ]; then keep_running "${0%/*}/rejoin.sh" & fi
+  if [ "$ARCHITECTURE" = cluster ]; then
+    . "${0%/*}/replace.sh"
+    # Before it can be taken for a ready pod of a cluster that is not formed yet, and its roll goes on to the next.
+    if alone && view; then : >"$run/joining"; fi
+    keep_running "${0%/*}/rejoin.sh" &
+  fi
   # The kubelet starts a container anew that was killed as a whole, by the memory limit for example: the same as a server that was.
   await_successor
   quick=0

@@ -24,8 +24,8 @@ client() {
   password=$1
   shift
   [ "$ARCHITECTURE" != cluster ] || set -- -c "$@"
-  [ "$TLS" = no ] || set -- --tls --cacert "$tls/ca.crt" --cert "$tls/tls.crt" --key "$tls/tls.key" "$@"
-  set -- -h "$service" -p "$PORT" --no-auth-warning "$@"
+  [ "$CLIENT_TLS" = no ] || set -- --tls --cacert "$tls/ca.crt" --cert "$tls/tls.crt" --key "$tls/tls.key" "$@"
+  set -- -h "$service" -p "$CLIENT_PORT" --no-auth-warning "$@"
   if [ -z "$password" ]; then
     timeout 5 valkey-cli "$@" 2>&1
   else
@@ -47,12 +47,14 @@ closed() {
   esac
 }
 
-# Eight keys, so that in a cluster several primaries are asked.
+# Eight keys, so that in a cluster several primaries are asked. Each takes a new password in its own time.
 round_trips() {
   for n in $(seq 8); do
     key=valkey-cluster-test:$n value=$n-$(date +%s)
-    [ "$(as_default SET "$key" "$value" EX 60)" = OK ] || fail "SET $key: $(as_default SET "$key" "$value" EX 60)"
-    [ "$(as_default GET "$key")" = "$value" ] || fail "GET $key did not give what was set"
+    answer=$(as_default SET "$key" "$value" EX 60)
+    [ "$answer" = OK ] || return 1
+    answer=$(as_default GET "$key")
+    [ "$answer" = "$value" ] || return 1
     as_default DEL "$key" >/dev/null
   done
   say 'eight keys were set and read back as the user default'
@@ -99,5 +101,5 @@ case $ARCHITECTURE in
   cluster) wait_until "${TEST_SECONDS:-60}" 'every pod to see a whole cluster' formed || fail 'the cluster is not whole' ;;
   replication) wait_until "${TEST_SECONDS:-60}" 'one primary that all others follow' followed || fail 'not one primary with replicas' ;;
 esac
-round_trips
+wait_until "${TEST_SECONDS:-60}" 'keys to be set and read back' round_trips || fail "$key: $answer"
 say 'passed'

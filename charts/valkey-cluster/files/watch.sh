@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a running server take new passwords and certificates: the kubelet changes the files, inotifyd tells us of it.
+# Makes a running server take new passwords and certificates, which the kubelet changes on their volumes within about a minute.
 . "${0%/*}/lib.sh"
 
 state() { cat "$auth"/* "$tls"/tls.crt "$tls"/ca.crt 2>/dev/null | sha256sum; }
@@ -11,20 +11,30 @@ take_passwords() {
   done <"$conf/users"
 }
 
-# take USER FILE: the new password and, for a while, the one before, since other pods and clients learn of it later.
+# set_user USER RULE: on the server, and where there is a sentinel beside it on that too.
+set_user() {
+  here ACL SETUSER "$1" "$2" >/dev/null
+  [ ! -S "$run/sentinel.sock" ] || as_system -s "$run/sentinel.sock" ACL SETUSER "$1" "$2" >/dev/null
+}
+
+# take USER FILE: the new password and, for a while, those before, since other pods and clients learn of it later. Meanwhile one of them may be the
+# password again, as after a rollback.
 take() {
-  new=$(secret "$2" | sha256sum | cut -c 1-64)
-  case $(here ACL GETUSER "$1") in *"$new"*) return ;; esac
+  new=$(digest "$2")
+  before=$(here ACL GETUSER "$1" | grep -E '^[0-9a-f]{64}$' | grep -vx "$new")
+  [ -n "$before" ] || return 0
   say "a new password for $1"
-  here ACL SETUSER "$1" "#$new" >/dev/null
+  set_user "$1" "#$new"
   (
     sleep "${PASSWORD_GRACE:-120}"
-    here ACL SETUSER "$1" resetpass "#$new" >/dev/null
+    for one in $before; do
+      [ "$one" = "$(digest "$2")" ] || set_user "$1" "!$one"
+    done
   ) &
 }
 
 take_certificate() {
-  [ "$TLS" = yes ] || return 0
+  [ -f "$tls/tls.crt" ] || return 0
   case $(here CONFIG SET tls-cert-file "$tls/tls.crt" tls-key-file "$tls/tls.key" tls-ca-cert-file "$tls/ca.crt") in
     OK) say 'the certificate on the volume is served' ;;
     *) say 'the certificate on the volume was refused; the one before is still served' ;;
@@ -32,23 +42,14 @@ take_certificate() {
 }
 
 main() {
-  before=$(state)
-  rm -f "$run/changes"
-  mkfifo "$run/changes"
-  exec 3<>"$run/changes"
-  inotifyd - "$auth:cynd" "$tls:cynd" >&3 2>/dev/null &
-  # Where there is no such tool, or an event was lost, once a minute all the same.
-  while sleep 60; do echo >&3; done &
-  while read -r _ <&3; do
-    # The kubelet swaps a link in several steps: both files of a pair are there after it.
-    sleep 1
-    [ "$(state)" != "$before" ] || continue
-    # Tried again at the next word, where the server is away just now.
-    if ! alive 127.0.0.1; then
-      (sleep 2 && echo >&3) &
-      continue
-    fi
-    before=$(state)
+  # The first look too: what changed while the server came up is not missed.
+  known=''
+  while sleep "${WATCH_SECONDS:-5}"; do
+    now=$(state)
+    [ "$now" != "$known" ] || continue
+    # Tried again at the next look, where the server is away just now.
+    [ "$(here PING)" = PONG ] || continue
+    known=$now
     take_passwords
     take_certificate
   done

@@ -14,8 +14,8 @@
 - { name: ARCHITECTURE, value: {{ .Values.architecture | quote }} }
 - { name: SET, value: {{ include "valkey.fullname" . | quote }} }
 - { name: DOMAIN, value: {{ include "valkey.domain" . | quote }} }
-- { name: PORT, value: {{ include "valkey.port" . | quote }} }
-- { name: TLS, value: {{ ternary "yes" "no" .Values.tls.enabled | quote }} }
+- { name: PORT, value: {{ include "valkey.linkPort" . | quote }} }
+- { name: TLS, value: {{ include "valkey.linkTls" . | quote }} }
 - { name: AUTH, value: {{ ternary "yes" "no" .Values.auth.enabled | quote }} }
 {{- if eq .Values.architecture "cluster" }}
 - { name: REPLICAS_PER_PRIMARY, value: {{ .Values.cluster.replicasPerPrimary | quote }} }
@@ -23,10 +23,6 @@
 - { name: NODE_TIMEOUT_MS, value: {{ .Values.cluster.nodeTimeoutMs | quote }} }
 {{- end }}
 {{- if eq .Values.architecture "replication" }}
-{{- $links := and .Values.tls.enabled .Values.tls.clusterEnabled }}
-# How servers and sentinels speak with each other, where it is not how clients do.
-- { name: LINK_TLS, value: {{ ternary "yes" "no" $links | quote }} }
-- { name: LINK_PORT, value: {{ ternary .Values.tls.port .Values.valkey.port $links | quote }} }
 - { name: TLS_AUTH_CLIENTS, value: {{ .Values.tls.authClients | quote }} }
 - { name: MIN_REPLICAS, value: {{ .Values.minReplicasToWrite | quote }} }
 - { name: SENTINEL_PORT, value: {{ .Values.replication.sentinel.port | quote }} }

@@ -21,6 +21,8 @@
     # The password is in a file, by the address that it is for.
     - --redis.password-file=/etc/valkey/exporter/exporter.json
     - --config-command=-
+    # A server that hangs is told of before Prometheus gives up, after 10 s; with TLS the handshake alone takes as long, and the pod is missing.
+    - --connection-timeout=5s
     - --include-system-metrics
     {{- if .Values.tls.enabled }}
     # It never leaves the pod, and a certificate of yours need not name localhost.

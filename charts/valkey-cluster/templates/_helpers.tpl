@@ -63,11 +63,20 @@ imagePullSecrets:
 {{- define "valkey.hasTls" -}}{{ if .Values.tls.enabled }}yes{{ end }}{{- end }}
 {{- define "valkey.hasPlain" -}}{{ if or (not .Values.tls.enabled) .Values.tls.allowPlaintext }}yes{{ end }}{{- end }}
 
-{{/* The port that everything of ours uses, clients' and the scripts' */}}
+{{/* The port that clients use */}}
 {{- define "valkey.port" -}}{{ if .Values.tls.enabled }}{{ .Values.tls.port }}{{ else }}{{ .Values.valkey.port }}{{ end }}{{- end }}
 
-{{/* The bus has its port 10000 above the one that the servers themselves use, which is the plain one unless tls.clusterEnabled */}}
-{{- define "valkey.busPort" -}}{{ add (ternary .Values.tls.port .Values.valkey.port .Values.tls.clusterEnabled | int) 10000 }}{{- end }}
+{{/* How servers, sentinels and scripts speak with each other. One way for all of them, since in a roll old pods and new ones do. */}}
+{{- define "valkey.linkTls" -}}{{ if and .Values.tls.enabled (or .Values.tls.clusterEnabled (eq .Values.architecture "standalone")) }}yes{{ else }}no{{ end }}{{- end }}
+{{- define "valkey.linkPort" -}}{{ if eq (include "valkey.linkTls" .) "yes" }}{{ int .Values.tls.port }}{{ else }}{{ int .Values.valkey.port }}{{ end }}{{- end }}
+{{- define "valkey.busPort" -}}{{ add (include "valkey.linkPort" . | int) 10000 }}{{- end }}
+
+{{/* What of it cannot change while pods run: a new one would not find the old ones. */}}
+{{- define "valkey.links" -}}
+{{- if ne .Values.architecture "standalone" -}}
+{{ ternary "TLS" "no TLS" (eq (include "valkey.linkTls" .) "yes") }} at port {{ include "valkey.linkPort" . }}{{ if eq .Values.architecture "replication" }}, sentinels at {{ int .Values.replication.sentinel.port }}{{ end }}
+{{- end -}}
+{{- end }}
 
 {{- define "valkey.authSecret" -}}{{ default (include "valkey.fullname" .) .Values.auth.existingSecret }}{{- end }}
 {{- define "valkey.systemSecret" -}}{{ default (printf "%s-system" (include "valkey.fullname" .)) .Values.auth.existingSystemSecret }}{{- end }}

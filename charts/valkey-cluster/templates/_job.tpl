@@ -1,4 +1,4 @@
-{{/* A job that runs cluster.sh: (dict "context" $ "pods" N "existing" N "tries" N "wait" SECONDS) */}}
+{{/* A job that runs cluster.sh: (dict "context" $ "mode" WORD "tries" N "wait" SECONDS) */}}
 {{- define "valkey.clusterJob" -}}
 {{- $ := .context -}}
 backoffLimit: {{ .tries }}
@@ -10,15 +10,15 @@ template:
       {{- include "valkey.selectorLabels" $ | nindent 6 }}
       app.kubernetes.io/component: job
   spec:
-    restartPolicy: OnFailure
+    # What a drain says when it fails is to be read afterwards: its pods stay.
+    restartPolicy: {{ ternary "Never" "OnFailure" (eq .mode "drain") }}
     {{- include "valkey.toolPod" $ | nindent 4 }}
     containers:
       - name: cluster
         {{- include "valkey.toolContainer" $ | nindent 8 }}
-        command: [sh, /opt/valkey/scripts/cluster.sh, {{ .pods | quote }}]
+        command: [sh, /opt/valkey/scripts/cluster.sh, {{ include "valkey.pods" $ | quote }}{{ with .mode }}, {{ . }}{{ end }}]
         env:
           {{- include "valkey.env" $ | nindent 10 }}
-          - { name: EXISTING, value: {{ .existing | quote }} }
           - { name: WAIT_SECONDS, value: {{ .wait | quote }} }
         resources: {{- toYaml $.Values.cluster.job.resources | nindent 10 }}
 {{- end }}

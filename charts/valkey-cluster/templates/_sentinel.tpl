@@ -15,6 +15,7 @@
   resources: {{- toYaml .Values.replication.sentinel.resources | nindent 4 }}
   volumeMounts:
     {{- include "valkey.clientMounts" . | nindent 4 }}
+    - { name: conf, mountPath: /etc/valkey/conf, readOnly: true }
     - { name: data, mountPath: /data }
     - { name: run, mountPath: /run/valkey }
     - { name: role, mountPath: /run/role }

@@ -67,6 +67,7 @@
 {{- else if eq $v.architecture "replication" }}
 {{- $replicas = int $v.replication.replicas }}
 {{- if lt $replicas 2 }}{{ fail "replication.replicas must be 2 or more: two sentinels cannot tell who is gone." }}{{ end }}
+{{- if and $v.replication.roleLabels.enabled (not $v.serviceAccount.create) (has $v.serviceAccount.name (list "" "default")) }}{{ fail "replication.roleLabels lets the service account patch these pods, and that would be `default`, which every pod of the namespace may use: set serviceAccount.create: true, serviceAccount.name to one of yours, or replication.roleLabels.enabled: false." }}{{ end }}
 {{- if gt (int $v.replication.sentinel.quorum) (add1 $replicas | int) }}{{ fail (printf "replication.sentinel.quorum (%d) is more than there are sentinels (%d): no fail-over would ever begin. Lower it; 0 is a majority." (int $v.replication.sentinel.quorum) (add1 $replicas)) }}{{ end }}
 {{- end }}
 {{- if gt (int $v.minReplicasToWrite) $replicas }}{{ fail (printf "minReplicasToWrite (%d) is more than each primary has replicas (%d): no write would ever be taken. Lower it, or have more replicas." (int $v.minReplicasToWrite) $replicas) }}{{ end }}
@@ -183,6 +184,22 @@ unixsocket unixsocketgroup unixsocketperm user
 {{- if and (eq (get $was "tls-auth-clients") "yes") (ne $v.tls.authClients "yes") }}{{ fail (printf "this release asks clients for a certificate, and tls.authClients is %s now. Keep it \"yes\" (%s), or say allowDowngrade.tls: true." $v.tls.authClients $keep) }}{{ end }}
 {{- end }}
 {{- include "valkey.validateData" (dict "was" $was "values" $v "context" $) }}
+{{- include "valkey.validateLinks" (dict "was" (get $was "links") "live" $live "context" $) }}
+{{- end -}}
+{{- end }}
+
+{{/* In a roll the new pods would not find the old ones. With none there is nobody to be found, and all begin the new way. */}}
+{{- define "valkey.validateLinks" -}}
+{{- $links := include "valkey.links" .context -}}
+{{- $live := .live -}}
+{{- if and .was (ne .was $links) (gt (max (int $live.spec.replicas) (dig "status" "replicas" 0 $live | int)) 0) -}}
+{{- $none := printf "`kubectl -n %s scale statefulset %s --replicas=0`, wait until its pods are gone, then upgrade: a minute without service" .context.Release.Namespace $live.metadata.name -}}
+{{- $data := ", and nothing is lost" -}}
+{{- if not .context.Values.persistence.enabled }}{{ $data = ", and without its data, since it has no volumes" -}}
+{{- else if eq (dig "persistentVolumeClaimRetentionPolicy" "whenScaled" "" $live.spec) "Delete" }}{{ $data = ". Before that set persistence.retentionPolicy.whenScaled: Retain, or Kubernetes deletes the data" }}{{ end -}}
+{{- $plain := "" -}}
+{{- if and .context.Values.tls.clusterEnabled (hasPrefix "no TLS" .was) }}{{ $plain = " TLS for clients alone needs none of that: tls.clusterEnabled: false and tls.allowPlaintext: true." }}{{ end -}}
+{{- fail (printf "the servers of this release reach each other with %s, and would with %s now: that changes only while no pod runs. %s%s.%s PRODUCTION.md tells more, under TLS." .was $links $none $data $plain) -}}
 {{- end -}}
 {{- end }}
 

@@ -1,14 +1,14 @@
 /** The chart's cluster grows under writes: no pod is restarted for it. */
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { assertKept, formed, settled } from '../support/chart-cluster.ts'
-import { installChart, type Release, testValues } from '../support/chart-release.ts'
-import { type Kube, requireKube, startKube } from '../support/kube.ts'
+import { assertKept, formed, settled } from '../../support/chart-cluster.ts'
+import { installChart, type Release, testValues } from '../../support/chart-release.ts'
+import { type Kube, requireKube, startKube } from '../../support/kube.ts'
 
 const values = (nodes: number) => testValues({ cluster: { nodes } })
 const uids = async (release: Release) => (await release.pods()).slice(0, 6).map(({ metadata }) => metadata.uid)
 
-describe('a cluster of the chart that grows', { timeout: 295_000 }, () => {
+describe('a cluster of the chart that grows', () => {
   let kube: Kube | undefined
   after(() => kube?.stop())
 

@@ -1,14 +1,14 @@
 /** The job of the chart's cluster where it finds something already: it forms nothing over keys, and makes whole what is half formed. */
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { formed } from '../support/chart-cluster.ts'
-import { installChart, testValues } from '../support/chart-release.ts'
-import { type Kube, requireKube, startKube } from '../support/kube.ts'
-import { until } from '../support/until.ts'
+import { formed } from '../../support/chart-cluster.ts'
+import { installChart, testValues } from '../../support/chart-release.ts'
+import { type Kube, requireKube, startKube } from '../../support/kube.ts'
+import { until } from '../../support/until.ts'
 
 const patienceMs = 120_000
 
-describe('the job of a cluster of the chart', { timeout: 280_000 }, () => {
+describe('the job of a cluster of the chart', () => {
   let kube: Kube | undefined
   after(() => kube?.stop())
 

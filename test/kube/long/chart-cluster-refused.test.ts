@@ -1,9 +1,9 @@
 /** The chart's cluster is to shrink and cannot: the upgrade fails, every pod and every write stays, and it goes on once it can. */
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { assertKept, formed, nodesOf, settled } from '../support/chart-cluster.ts'
-import { installChart, type Release, testValues } from '../support/chart-release.ts'
-import { type Kube, requireKube, startKube } from '../support/kube.ts'
+import { assertKept, formed, nodesOf, settled } from '../../support/chart-cluster.ts'
+import { installChart, type Release, testValues } from '../../support/chart-release.ts'
+import { type Kube, requireKube, startKube } from '../../support/kube.ts'
 
 const values = (nodes: number) => testValues({ cluster: { nodes, replicasPerPrimary: 0 } })
 
@@ -12,7 +12,7 @@ async function limit(release: Release, pods: number, bytes: string): Promise<voi
   for (let pod = 0; pod < pods; pod++) await release.ask(pod, 'CONFIG', 'SET', 'maxmemory', bytes)
 }
 
-describe('a cluster of the chart that cannot shrink', { timeout: 290_000 }, () => {
+describe('a cluster of the chart that cannot shrink', () => {
   let kube: Kube | undefined
   after(() => kube?.stop())
 

@@ -1,11 +1,11 @@
 /** The chart's cluster and the data that is there: an append-only file comes and goes, and preStop saves 200 MB. */
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import type { Values } from '../support/chart.ts'
-import { assertKept, formed, nodesOf, settled } from '../support/chart-cluster.ts'
-import { installChart, type Release, testValues } from '../support/chart-release.ts'
-import { type Kube, requireKube, startKube } from '../support/kube.ts'
-import { until } from '../support/until.ts'
+import type { Values } from '../../support/chart.ts'
+import { assertKept, formed, nodesOf, settled } from '../../support/chart-cluster.ts'
+import { installChart, type Release, testValues } from '../../support/chart-release.ts'
+import { type Kube, requireKube, startKube } from '../../support/kube.ts'
+import { until } from '../../support/until.ts'
 
 const patienceMs = 120_000
 /** Of one slot, 10 kB each: 200 MB. */
@@ -43,7 +43,7 @@ async function killWhileSwitching(release: Release, pod: number): Promise<void> 
   await until(killed, 'a server that switches', patienceMs)
 }
 
-describe('a cluster of the chart, and its data', { timeout: 295_000 }, () => {
+describe('a cluster of the chart, and its data', () => {
   let started: Promise<{ kube: Kube; release: Release }> | undefined
   async function start() {
     const kube = await startKube()

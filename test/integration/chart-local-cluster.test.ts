@@ -1,0 +1,132 @@
+/** The chart's architecture `cluster` as Helm renders it, in pods without Kubernetes: formed by its job, killed anywhere, ended in order. */
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { aPrimary, assertKept, formed, nodesOf, settled } from '../support/chart-cluster.ts'
+import { startWriter } from '../support/chart-release.ts'
+import { fill, keysOf } from '../support/local-cluster.ts'
+import { type LocalPods, sharedLocalPods } from '../support/local-pods.ts'
+import { installLocal, type LocalRelease } from '../support/local-release.ts'
+import { until } from '../support/until.ts'
+
+const PODS = [0, 1, 2, 3, 4, 5]
+
+/** How many slots are somebody's, as pod 0 sees it. */
+const assigned = async (release: LocalRelease): Promise<number> =>
+  Number(/cluster_slots_assigned:(\d+)/.exec(await release.ask(0, 'CLUSTER', 'INFO'))?.[1])
+
+/** Runs the job and kills it once it has come so far. */
+async function killedJob(release: LocalRelease, at: RegExp | (() => Promise<boolean>)): Promise<void> {
+  const job = await release.startTask('init')
+  const there = async () => (at instanceof RegExp ? at.test(job.log('cluster')) : await at())
+  await until(
+    async () => (await there()) || job.isOver(),
+    () => `${at} in ${job.log('cluster')}`,
+    60_000,
+  )
+  assert.ok(!job.isOver(), `it is killed at work: ${job.log('cluster')}`)
+  await job.kill()
+}
+
+/** What a job could change: ids, roles, slots and epochs, as every pod sees them. */
+const tables = (release: LocalRelease): Promise<string[]> =>
+  Promise.all(
+    PODS.map(async (pod) => {
+      const lines = (await release.ask(pod, 'CLUSTER', 'NODES')).split('\n')
+      // Without the times of pings.
+      return lines
+        .map((line) => line.split(' ').toSpliced(4, 2).join(' '))
+        .toSorted()
+        .join('\n')
+    }),
+  )
+
+describe('architecture cluster, without Kubernetes', { timeout: 200_000 }, () => {
+  const localPods = sharedLocalPods()
+  let started: Promise<{ pods: LocalPods; release: LocalRelease }> | undefined
+  const start = async (pods: LocalPods) => {
+    const release = await installLocal(pods, 'c', { architecture: 'cluster' })
+    await release.start(...PODS)
+    // Before there is a cluster: `helm install --wait` would wait for ever.
+    await release.ready()
+    const some = async () => (await assigned(release)) > 0
+    for (const at of [/meets pod 3/, some, /pod \d follows/]) await killedJob(release, at)
+    await release.runTask('init')
+    await formed(release, 6, 3)
+    return { pods, release }
+  }
+  const running = async (t: TestContext) => {
+    const pods = await localPods(t)
+    return pods === undefined ? undefined : await (started ??= start(pods))
+  }
+
+  test('is formed by a job that is killed again and again, and one that finds it whole changes nothing', async (t) => {
+    const it = await running(t)
+    if (it === undefined) return
+    const { release } = it
+    const before = await tables(release)
+    await release.runTask('init')
+    assert.deepEqual(await tables(release), before)
+    assert.match(await release.runTask('test'), / passed$/m)
+    for (const probe of ['startup', 'liveness', 'readiness'] as const)
+      assert.equal(await release.probe(0, probe), undefined)
+  })
+
+  test('kill -9 of a primary, twice in a row, loses nothing', async (t) => {
+    const it = await running(t)
+    if (it === undefined) return
+    const writer = await startWriter(it.pods, it.release.target('cluster'))
+    const primary = await aPrimary(it.release)
+    for (const which of ['first', 'second']) {
+      await it.release.killServer(primary)
+      assertKept(t, `the ${which} kill -9`, await settled(writer))
+    }
+    assertKept(t, 'in all', await writer.stop())
+    await formed(it.release, 6, 3)
+  })
+
+  test('a primary that ends in order hands over, saves, and loses nothing', async (t) => {
+    const it = await running(t)
+    if (it === undefined) return
+    const { release } = it
+    const writer = await startWriter(it.pods, release.target('cluster'))
+    const primary = await aPrimary(release)
+    const pod = release.pod(primary)
+    await release.remove(primary)
+    assertKept(t, 'pod ended', await settled(writer))
+    assert.match(pod.log('valkey'), /handing over to .*handed over\n.*saved: ok/s)
+    assert.equal(pod.code('valkey'), 0)
+    await release.start(primary)
+    await formed(release, 6, 3)
+    await release.ready()
+    assertKept(t, 'in all', await writer.stop())
+    const node = (await nodesOf(release, primary)).find((one) => one.pod === primary)
+    assert.equal(node?.role, 'replica')
+  })
+
+  test('without a shard no pod is ready; all pods lost and back, at new addresses, it is whole and has everything', async (t) => {
+    const it = await running(t)
+    if (it === undefined) return
+    const { release } = it
+    await fill(release)
+    const before = await keysOf(release)
+    const nodes = await nodesOf(release)
+    const shard = nodes.find(({ slots }) => slots > 0) ?? assert.fail()
+    const copies = nodes.filter(({ id, primary }) => id === shard.id || primary === shard.id).map(({ pod }) => pod)
+    assert.equal(copies.length, 2)
+    const other = PODS.find((pod) => !copies.includes(pod)) ?? assert.fail()
+    await Promise.all(copies.map((pod) => release.kill(pod)))
+    const told = () => release.probe(other, 'readiness')
+    await until(
+      async () => (await told())?.includes('the cluster is not ok'),
+      'the others to be not ready',
+      30_000,
+      200,
+    )
+    assert.equal(await release.probe(other, 'liveness'), undefined)
+    await Promise.all(PODS.filter((pod) => !copies.includes(pod)).map((pod) => release.kill(pod)))
+    await release.start(...PODS)
+    await formed(release, 6, 3)
+    await release.ready()
+    assert.equal(await keysOf(release), before)
+  })
+})
