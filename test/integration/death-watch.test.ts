@@ -83,7 +83,7 @@ for (const { version: line, path: binary } of valkeyBinaries()) {
 
     test('a server told to shut down is reported too', async () => {
       await withServer(binary, version, async (server) => {
-        const seen = observe(makeDeathWatch(), server.layout.socket)
+        const seen = observe(makeDeathWatch(), server.layout.socket, undefined, 5000)
         server.signal('SIGTERM')
         assert.equal(await seen.next(), 'closed')
       })
@@ -132,7 +132,7 @@ for (const { version: line, path: binary } of valkeyBinaries()) {
 
     test('a server that hangs up on us is not dead: asked rarely, killed by hand, full of clients', async () => {
       await withServer(binary, version, async (server, admin) => {
-        const seen = observe(makeDeathWatch(), server.layout.socket)
+        const seen = observe(makeDeathWatch(), server.layout.socket, undefined, 5000)
         const before = await connectionsReceived(admin)
         await until(async () => /(^|\n)id=.*cmd=ping/.test(String(await admin.call(['CLIENT', 'LIST']))))
         await admin.call(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'])

@@ -32,6 +32,10 @@ function ask(
     rows.map((row) => `id${row.pod} ${row.pod} ${role(row)} ${row.slots ?? 0} fine`),
   )
   file('raw', [raw])
+  file(
+    'ids',
+    rows.map(({ pod }) => `id${pod} ${pod}`),
+  )
   const script = `set -u; work=${work} wanted=${wanted} existing=${rows.length} REPLICAS_PER_PRIMARY=1 primaries=3
     . ${join(chartDir, 'files', 'cluster-table.sh')}; places() { :; }; ${words}`
   try {
@@ -77,4 +81,19 @@ test('slots that are nobody’s are told as ranges', () => {
     'id0 x myself,master - 0 0 0 connected 0-10 15 [20->-id1]\nid1 x master - 0 0 0 connected 12-13 5400-16383'
   assert.deepEqual(ask(blank('ABC'), 'nobodys 0 5460', { raw }), ['11 11', '14 14', '16 5399'])
   assert.deepEqual(ask(blank('ABC'), 'nobodys 5461 10921', { raw }), [])
+})
+
+test('marks of an interrupted move are cleared where that can be done, and only those that are stale', () => {
+  const line = (id: number, role: string, slots: string) => `id${id} x myself,${role} 0 0 0 connected ${slots}`
+  const raw = [
+    // Under way: valkey-cli finishes it. The replica has its primary's mark.
+    line(0, 'master -', '0-99 [5->-id1]'),
+    line(3, 'slave id0', '[5->-id1]'),
+    // Its primary was told and the client went away before it took it: only the replica has the mark.
+    line(1, 'master -', '100-199'),
+    line(4, 'slave id1', '[150->-id2]'),
+    // Given away, and not told.
+    line(2, 'master -', '200-299 [150->-id1] [201-<-id0]'),
+  ].join('\n')
+  assert.deepEqual(ask(blank('ABCABC'), 'stale', { raw }).toSorted(), ['1 150', '2 150'])
 })

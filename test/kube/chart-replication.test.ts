@@ -75,6 +75,19 @@ function remembering(writer: Writer): Writer {
   return { report: async () => add(await writer.report()), stop: async () => add(await writer.stop()) }
 }
 
+/** Deletes pods without a word to them, and waits until they are others: before, all would look settled. */
+async function lose(release: Release, ...ordinals: number[]): Promise<void> {
+  const uids = async () => (await release.pods()).map(({ metadata }) => metadata.uid)
+  const before = await uids()
+  const names = ordinals.map((pod) => `${release.set}-${pod}`)
+  await release.kubectl('delete', 'pod', ...names, '--force', '--grace-period=0', '--wait=false')
+  const gone = async () => {
+    const now = await uids()
+    return ordinals.every((pod) => !now.includes(before[pod] ?? ''))
+  }
+  await until(gone, 'the pods to be others', patienceMs, 100)
+}
+
 /** Until the writer has written on for a while. */
 async function writesOn(writer: Writer): Promise<void> {
   const { acknowledged } = await writer.report()
@@ -226,7 +239,7 @@ describe('architecture replication', () => {
     const before = (await states(release))[primary]?.keys
     assert.ok(before)
     await release.kubectl('delete', 'pvc', `data-${release.set}-${primary}`, '--wait=false')
-    await release.kubectl('delete', 'pod', `${release.set}-${primary}`, '--force', '--grace-period=0')
+    await lose(release, primary)
     assert.notEqual(await settled(release, t, 'volume emptied'), primary)
     for (const state of await states(release)) assert.equal(state?.keys, before)
   })
@@ -238,7 +251,7 @@ describe('architecture replication', () => {
     await release.ready(3)
     const primary = await primaryOf(release)
     const before = (await states(release))[primary]?.keys
-    await release.kubectl('delete', 'pod', '-l', 'app.kubernetes.io/instance=r', '--force', '--grace-period=0')
+    await lose(release, 0, 1, 2)
     await settled(release, t, 'cold start')
     for (const state of await states(release)) assert.equal(state?.keys, before)
   })

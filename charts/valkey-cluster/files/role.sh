@@ -58,8 +58,8 @@ follow() {
   say "starting as a replica of $primary"
   rm -f "$run/not-primary"
   printf 'replicaof %s %s\n' "$primary" "$PORT"
-  # Sentinels would promote even one that never had a copy.
-  [ -f "$filled" ] || printf 'replica-priority 0\n'
+  # Sentinels would promote even one that never had a copy, or, where all pods start at once, one that lacks what the primary took last.
+  printf 'replica-priority 0\n'
   begin
 }
 
@@ -72,6 +72,7 @@ lead() {
 
 begin() {
   : >"$running"
+  holds_until=$(($(date +%s) + ${HOLD_SECONDS:-20}))
   settle >/dev/null &
   settling=$!
 }
@@ -89,8 +90,13 @@ settled() {
   case $(printf '%s\n' "$info" | field role) in
     slave)
       rm -f "$run/not-primary"
-      [ "$(printf '%s\n' "$info" | field master_link_status)" = up ] || return 1
-      opened
+      if [ "$(printf '%s\n' "$info" | field master_link_status)" = up ]; then
+        opened
+        return
+      fi
+      # The primary does not come: what is on the volume is better than nothing.
+      if [ -f "$filled" ] && [ "$(date +%s)" -ge $holds_until ]; then here CONFIG SET replica-priority 100 >/dev/null; fi
+      return 1
       ;;
     master)
       # Promoted by a sentinel since.

@@ -1,11 +1,11 @@
 /** `helm rollback` of the chart's cluster. It renders nothing, and takes pods away that have slots: the revision it goes back to drains them. */
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import type { Values } from '../../support/chart.ts'
-import { assertKept, formed, logOf, nodesOf, settled } from '../../support/chart-cluster.ts'
-import { installChart, type Release, testValues } from '../../support/chart-release.ts'
-import { type Kube, requireKube, startKube } from '../../support/kube.ts'
-import { until } from '../../support/until.ts'
+import type { Values } from '../support/chart.ts'
+import { assertKept, formed, logOf, nodesOf, settled } from '../support/chart-cluster.ts'
+import { installChart, type Release, testValues } from '../support/chart-release.ts'
+import { type Kube, requireKube, startKube } from '../support/kube.ts'
+import { until } from '../support/until.ts'
 
 const app = { name: 'app', rules: '~* &* +@all', password: 'of-the-app' }
 const values = (nodes: number, over: Values = {}): Values =>
