@@ -74,10 +74,10 @@ nobodys() {
 # knows POD OTHER: whether it has a link to it.
 knows() { on "$1" CLUSTER NODES | grep "^$(id "$2") " | grep -v -e fail -e noaddr -e handshake | grep -q ' connected'; }
 
-# Whether every pod knows every other one, and lets clients in, which a new one does a moment after it was met.
+# Whether every pod knows every other one, and, where there are slots already, lets clients in, which a new one does a moment after it was met.
 all_known() {
   for each in $(all); do
-    on "$each" ACL LIST | grep -q '^user default on ' || return 1
+    [ "${assigned:-0}" = 0 ] || on "$each" ACL LIST | grep -q '^user default on ' || return 1
     on "$each" CLUSTER NODES | awk '$3 !~ /fail|noaddr|handshake/ { print $1 }' >"$work/known"
     for other in $(all); do grep -qxF "$(id "$other")" "$work/known" || return 1; done
   done

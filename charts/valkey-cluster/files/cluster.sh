@@ -37,6 +37,7 @@ free() { ! overruled; }
 # Every pod knows every other one, under its present address.
 meet() {
   seed=$(find_seed)
+  assigned=$(on "$seed" CLUSTER INFO | field cluster_slots_assigned)
   for met in $(all); do
     [ "$met" != "$seed" ] || continue
     ! knows "$seed" "$met" || continue
