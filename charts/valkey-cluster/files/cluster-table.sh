@@ -74,6 +74,9 @@ nobodys() {
 # knows POD OTHER: whether it has a link to it.
 knows() { on "$1" CLUSTER NODES | grep "^$(id "$2") " | grep -v -e fail -e noaddr -e handshake | grep -q ' connected'; }
 
+# strangers: nodes of $work/view that are not in $work/staying, as ids, and how many ranges of slots they have there.
+strangers() { awk 'FILENAME ~ /staying$/ { stays[$1] = 1; next } NF >= 8 && !($1 in stays) { print $1, NF - 8 }' "$work/staying" "$work/view"; }
+
 # Whether every pod knows every other one, and, where there are slots already, lets clients in, which a new one does a moment after it was met.
 all_known() {
   for each in $(all); do

@@ -189,15 +189,34 @@ forget() {
   awk -v wanted="$wanted" '$2 == "-" || $2 >= wanted { print $1, $2, $5 }' "$work/nodes" >"$work/gone"
   while read -r gone n slots; do
     [ "$slots" = 0 ] || fail "node $gone (pod $n) still has $slots slots: it is not forgotten"
-    for m in $(seq 0 $((wanted - 1))); do on "$m" CLUSTER FORGET "$gone" >/dev/null; done
-    if [ "$n" != - ]; then
-      say "pod $n leaves the cluster"
-      ok "$n" CLUSTER RESET HARD
-      rm -f "$work/id.$n"
-    else
-      say "node $gone is no pod's: forgotten"
-    fi
+    [ "$n" != - ] || say "node $gone is no pod's: it is forgotten"
   done <"$work/gone"
+  for n in $(seq 0 $((wanted - 1))); do id "$n"; done >"$work/staying"
+  wait_until 60 'all pods to forget those that are not among them' parted || exit 1
+}
+
+# parted: one round; whether there was nothing left to do. A pod that is forgotten loses its links, and while it still knows the others its rejoin.sh
+# may have met them again: so all are asked until nobody knows a stranger, and a stranger nobody.
+parted() {
+  found=no
+  for m in $(seq 0 $((wanted - 1))); do
+    on "$m" CLUSTER NODES >"$work/view"
+    grep -q myself "$work/view" || found=yes
+    strangers >"$work/strangers"
+    while read -r gone slots; do
+      found=yes
+      # Not everyone may have heard that they are another's.
+      [ "$slots" != 0 ] || on "$m" CLUSTER FORGET "$gone" >/dev/null
+    done <"$work/strangers"
+  done
+  for m in $(seq "$wanted" $((existing - 1))); do
+    ! on "$m" CLUSTER INFO | grep -qx cluster_known_nodes:1 || continue
+    found=yes
+    say "pod $m leaves the cluster"
+    ok "$m" CLUSTER RESET HARD
+    rm -f "$work/id.$m"
+  done
+  [ $found = no ]
 }
 
 main() {

@@ -30,7 +30,8 @@ join() {
 meet_again() {
   [ "$(DEADLINE=2 ask "$2" "$PORT" CLUSTER MYID)" = "$1" ] || return 0
   to=$(address "$2")
-  [ -n "$to" ] || return 0
+  # Meanwhile this one may have been told to leave, and knows nobody.
+  if [ -z "$to" ] || ! here CLUSTER NODES | grep -q "^$1 "; then return 0; fi
   say "meeting $2 again ($to)"
   here CLUSTER MEET "$to" "$PORT" "$BUS_PORT" >/dev/null
 }
