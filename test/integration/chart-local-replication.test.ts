@@ -164,17 +164,20 @@ describe('architecture replication, without Kubernetes', { timeout: 200_000 }, (
     assert.notEqual(await inStep(release), next)
     assertKept(t, 'in all', await writer.stop())
   })
-  test('a lost pod of the primary is replaced, and comes back as a replica with everything', async (t) => {
+  test('a lost pod of the primary is replaced though DNS loses questions, and comes back as a replica with everything', async (t) => {
     const it = await running(t)
     if (it === undefined) return
     const { release } = it
     const primary = await settled(release)
     const writer = await writerOf(it)
+    it.pods.loseQuestions()
     await release.kill(primary)
     const { acknowledged, lost, maxSilenceMs } = await writesOn(writer)
     t.diagnostic(`pod lost: ${acknowledged} acknowledged, ${lost} lost, silence ${maxSilenceMs} ms`)
     // What was under way: each writer has one write in flight.
     assert.ok(lost <= 12, `${lost} lost`)
+    // A sentinel that stood still for two seconds would replace nobody for 30.
+    assert.ok(maxSilenceMs < 20_000, `${maxSilenceMs} ms without a write`)
     await release.start(primary)
     assert.notEqual(await inStep(release), primary)
     await writer.stop()

@@ -3,13 +3,15 @@
  * they leave nothing behind.
  */
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
+import { shellQuote } from '../../src/domain/shell-quote.ts'
 import { assertKept, settled } from '../support/chart-cluster.ts'
 import { startWriter } from '../support/chart-release.ts'
 import { requireLocalPods, sharedLocalPods } from '../support/local-pods.ts'
@@ -131,52 +133,62 @@ describe('architecture standalone, without Kubernetes', { concurrency: true, tim
     assert.equal(await login(release, next), 'OK')
     assert.match(await login(release, former), /^WRONGPASS/)
   })
-})
 
-test('all of it as an ordinary user', { timeout: 60_000 }, async (t) => {
-  if (process.getuid?.() !== 0) return t.skip('this is no root: all of the above is it')
-  if (requireLocalPods(t) === undefined) return
-  const place = mkdtempSync(join(tmpdir(), 'vku-'))
-  t.after(() => rmSync(place, { recursive: true }))
-  chmodSync(place, 0o755)
-  // The clone and the parts may lie where only root comes: seen here they do not.
-  const clone = resolve(import.meta.dirname, '../..')
-  const shown = { clone, parts: partsDir() }
-  for (const name of Object.keys(shown)) mkdirSync(join(place, name))
-  const mounts = Object.entries(shown).map(([name, from]) => `mount --bind '${from}' '${join(place, name)}'`)
-  const node = process.execPath.replace(`${clone}/`, `${join(place, 'clone')}/`)
-  const file = join(place, 'clone', 'test', 'integration', 'chart-local.test.ts')
-  const only = ['--test', '--test-reporter=tap', '--test-name-pattern=as an application']
-  const person = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
-  const words = [...person, node, '--disable-warning=ExperimentalWarning', ...only, file]
-  const script = `${mounts.join(' && ')} && cd / && exec "$@"`
-  const env = { PATH: process.env['PATH'], VALKEEP_PARTS: join(place, 'parts'), TMPDIR: '/tmp', CI: process.env['CI'] }
-  const alone = ['-c', 'exec unshare --mount sh -c "$0" sh "$@"', script]
-  const { stdout, status } = spawnSync('sh', [...alone, ...words], { env, encoding: 'utf8' })
-  if (stdout.includes('# SKIP')) return t.skip(/# SKIP (.*)/.exec(stdout)?.[1])
-  assert.equal(status, 0, stdout)
-  assert.match(stdout, /^ +ok \d+ - as an application sees it: kill -9 loses nothing$/m)
-  assert.match(stdout, /^# pass 1$/m)
-})
-
-test('nothing is left of the pods of a test that is killed', { timeout: 60_000 }, async (t) => {
-  if (requireLocalPods(t) === undefined) return
-  const module = (name: string) => JSON.stringify(new URL(`../support/${name}.ts`, import.meta.url).href)
-  const code = `import { requireLocalPods, startLocalPods } from ${module('local-pods')}
-    import { installLocal } from ${module('local-release')}
-    const pods = await startLocalPods(requireLocalPods({}))
-    const release = await installLocal(pods, 'left', { architecture: 'standalone' })
-    await release.start(0)
-    await release.ready()
-    console.log(pods.dir)`
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  test('all of it as an ordinary user', async (t) => {
+    if (process.getuid?.() !== 0) return t.skip('this is no root: all of the above is it')
+    if (requireLocalPods(t) === undefined) return
+    const place = mkdtempSync(join(tmpdir(), 'vku-'))
+    t.after(() => rmSync(place, { recursive: true }))
+    chmodSync(place, 0o755)
+    // The clone and the parts may lie where only root comes: seen here they do not.
+    const clone = resolve(import.meta.dirname, '../..')
+    const shown = { clone, parts: partsDir() }
+    for (const name of Object.keys(shown)) mkdirSync(join(place, name))
+    const mounts = Object.entries(shown).map(
+      ([name, from]) => `mount --bind ${shellQuote(from)} ${shellQuote(join(place, name))}`,
+    )
+    const node = process.execPath.replace(`${clone}/`, `${join(place, 'clone')}/`)
+    const file = join(place, 'clone', 'test', 'integration', 'chart-local.test.ts')
+    const only = ['--test', '--test-reporter=tap', '--test-name-pattern=as an application']
+    const person = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+    const words = [...person, node, '--disable-warning=ExperimentalWarning', ...only, file]
+    const script = `${mounts.join(' && ')} && cd / && exec "$@"`
+    const env = {
+      PATH: process.env['PATH'],
+      VALKEEP_PARTS: join(place, 'parts'),
+      TMPDIR: '/tmp',
+      CI: process.env['CI'],
+    }
+    const alone = ['-c', 'exec unshare --mount sh -c "$0" sh "$@"', script]
+    const ended = promisify(execFile)('sh', [...alone, ...words], { env })
+    const stdout = await ended.then(
+      (all) => all.stdout,
+      (error: { stdout: string }) => error.stdout,
+    )
+    if (stdout.includes('# SKIP')) return t.skip(/# SKIP (.*)/.exec(stdout)?.[1])
+    assert.match(stdout, /^ +ok \d+ - as an application sees it: kill -9 loses nothing$/m)
+    assert.match(stdout, /^# pass 1\n# fail 0$/m)
   })
-  t.after(() => child.kill('SIGKILL'))
-  const [dir] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
-  const { processes, mounts, directory } = traces(dir)
-  assert.ok(processes.length > 3 && mounts.length > 0 && directory)
-  child.kill('SIGKILL')
-  const left = () => JSON.stringify(traces(dir))
-  await until(() => left() === JSON.stringify(NO_TRACES), left, 20_000)
+
+  test('nothing is left of the pods of a test that is killed', async (t) => {
+    if (requireLocalPods(t) === undefined) return
+    const module = (name: string) => JSON.stringify(new URL(`../support/${name}.ts`, import.meta.url).href)
+    const code = `import { requireLocalPods, startLocalPods } from ${module('local-pods')}
+      import { installLocal } from ${module('local-release')}
+      const pods = await startLocalPods(requireLocalPods({}))
+      const release = await installLocal(pods, 'left', { architecture: 'standalone' })
+      await release.start(0)
+      await release.ready()
+      console.log(pods.dir)`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    t.after(() => child.kill('SIGKILL'))
+    const [dir] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+    const { processes, mounts, directory } = traces(dir)
+    assert.ok(processes.length > 3 && mounts.length > 0 && directory)
+    child.kill('SIGKILL')
+    const left = () => JSON.stringify(traces(dir))
+    await until(() => left() === JSON.stringify(NO_TRACES), left, 20_000)
+  })
 })

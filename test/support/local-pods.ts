@@ -24,6 +24,8 @@ export type PodOptions = {
   name: string
   /** What DNS answers with its address, as long as it is there. */
   names: string[]
+  /** Of its resolv.conf, beside what each has: `timeout:1`. */
+  dnsOptions: string[]
   containers: ContainerOptions[]
   /** Its containers are not started again where they end, and it ends with them. */
   once?: boolean
@@ -58,6 +60,8 @@ export type LocalPods = {
   dns: string
   /** Resolves once its containers run. */
   startPod(options: PodOptions): Promise<LocalPod>
+  /** From now on DNS loses the first questions of each pod for a name that does not exist. */
+  loseQuestions(): void
   /** Ends everything by SIGKILL and waits until nothing is left. Safe to call twice. */
   stop(): Promise<void>
 }
@@ -125,7 +129,7 @@ type Network = {
 export async function startLocalPods(programs: Programs): Promise<LocalPods> {
   const dir = mkdtempSync(join(tmpdir(), 'vkl-'))
   for (const name of ['logs', 'pods', 'root', 'claims']) mkdirSync(join(dir, name))
-  const system = makeRoot(join(dir, 'root'), programs, BRIDGE)
+  const system = makeRoot(join(dir, 'root'), programs)
   const space = await startNamespaces(dir, process.env, script, [BRIDGE])
   const dns = space.startDaemon('dns', process.execPath, [
     '--disable-warning=ExperimentalWarning',
@@ -150,6 +154,7 @@ export async function startLocalPods(programs: Programs): Promise<LocalPods> {
     dns: BRIDGE,
     command: (program, ...args) => space.inNetwork(program, args),
     startPod: (options) => startPod(network, options),
+    loseQuestions: () => writeFileSync(join(dir, 'names.lossy'), ''),
     async stop() {
       await space.end()
     },
@@ -188,12 +193,22 @@ async function startPod(network: Network, options: PodOptions): Promise<LocalPod
   return makePod({ place, options, daemon, forget })
 }
 
+/** As the kubelet writes it, for the namespace that test/support/chart.ts renders for. */
+function resolvConf(options: string[]): string {
+  const search = 'strict.svc.cluster.local svc.cluster.local cluster.local'
+  return `search ${search}\nnameserver ${BRIDGE}\noptions ${['ndots:5', ...options].join(' ')}\n`
+}
+
 /** Everything that local-pods.sh reads of a pod, in place of what is there of one before. */
-function writePod({ dir, system }: Network, place: string, { containers, name: host, once = false }: PodOptions): void {
+function writePod({ dir, system }: Network, place: string, options: PodOptions): void {
+  const { containers, name: host, dnsOptions, once = false } = options
   rmSync(place, { recursive: true, force: true })
+  mkdirSync(place)
+  const resolv: Mount = { from: join(place, 'resolv.conf'), to: '/etc/resolv.conf' }
+  writeFileSync(resolv.from, resolvConf(dnsOptions))
   for (const { name, command, env, mounts } of containers) {
     for (const { to } of mounts) mkdirSync(join(dir, 'root', to), { recursive: true })
-    const volumes = [...system, ...mounts].map(
+    const volumes = [...system, resolv, ...mounts].map(
       ({ from, to, readOnly }) => `volume ${shellQuote(from)} ${shellQuote(to)}${readOnly === true ? ' ro' : ''}`,
     )
     const words = ['env', '-i', ...environment(host, env), ...command].map(shellQuote)

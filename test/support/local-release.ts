@@ -18,7 +18,11 @@ type Container = {
   readinessProbe?: Action
   lifecycle?: { preStop: Action }
 }
-type PodSpec = { containers: Container[]; volumes: Volume[] }
+type PodSpec = {
+  containers: Container[]
+  volumes: Volume[]
+  dnsConfig?: { options: { name: string; value: string }[] }
+}
 type Probe = 'startup' | 'liveness' | 'readiness'
 
 /** The job that forms the cluster, the one before a scale-in, the pod of `helm test`. */
@@ -180,20 +184,24 @@ function optionsOf(container: Container, volumes: ReadonlyMap<string, string>, m
 /** What a pod's script has besides: the node it is on, each on one of its own; and the time for which an old password holds, else minutes. */
 const moreEnvironment = (pod: number) => ({ NODE_NAME: `node${pod}`, PASSWORD_GRACE: '5' })
 
+const dnsOptions = ({ dnsConfig }: PodSpec): string[] =>
+  (dnsConfig?.options ?? []).map(({ name, value }) => `${name}:${value}`)
+
 const placeOf = ({ dir }: State, pod: number): string => join(dir, `volumes-${pod}`)
 
 async function startPod(state: State, pod: number): Promise<void> {
   const { set, pods } = state
-  const { containers, volumes } = setSpec(state)
+  const spec = setSpec(state)
   rmSync(placeOf(state, pod), { recursive: true, force: true })
-  const places = layVolumes(placeOf(state, pod), volumes, state.objects)
+  const places = layVolumes(placeOf(state, pod), spec.volumes, state.objects)
   if (!places.has('data')) places.set('data', join(pods.claims, `${set}-${pod}`))
   // Of the headless Service, and of both Services, which lead to all pods here.
   const names = [`${set}-${pod}.${set}-headless`, `${set}-headless`, set]
   const started = await pods.startPod({
     name: `${set}-${pod}`,
     names: names.map((name) => `${name}.strict.svc.cluster.local`),
-    containers: containers.map((container) => optionsOf(container, places, moreEnvironment(pod))),
+    dnsOptions: dnsOptions(spec),
+    containers: spec.containers.map((container) => optionsOf(container, places, moreEnvironment(pod))),
   })
   state.running.set(pod, started)
 }
@@ -213,7 +221,7 @@ async function startTask(state: State, task: Task): Promise<LocalPod> {
   const name = `${state.set}-${task}-${++state.tasks}`
   const volumes = layVolumes(join(state.dir, name), spec.volumes, state.objects)
   const containers = spec.containers.map((container) => optionsOf(container, volumes))
-  return state.pods.startPod({ name, names: [], containers, once: true })
+  return state.pods.startPod({ name, names: [], dnsOptions: dnsOptions(spec), containers, once: true })
 }
 
 async function runTask(state: State, task: Task): Promise<string> {

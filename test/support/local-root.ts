@@ -12,14 +12,10 @@ export type Programs = { busybox: string; server: string; cli: string }
 /** Of programs in a container. */
 export const CONTAINER_PATH = '/valkey:/bin'
 
-/**
- * Makes the directory.
- * @param dns address of the server that names are asked of
- * @returns what is to be mounted in it
- */
-export function makeRoot(root: string, programs: Programs, dns: string): Mount[] {
+/** Makes the directory. @returns what is to be mounted in it, besides what each pod has of its own */
+export function makeRoot(root: string, programs: Programs): Mount[] {
   for (const name of ['bin', 'etc', 'dev', 'proc', 'old', 'valkey']) mkdirSync(join(root, name), { recursive: true })
-  writeEtc(join(root, 'etc'), dns)
+  writeEtc(join(root, 'etc'))
   const applets = execFileSync(programs.busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n')
   for (const applet of applets) if (applet !== 'busybox') symlinkSync('busybox', join(root, 'bin', applet))
   const files = [
@@ -45,14 +41,13 @@ function libraries(root: string): Mount[] {
   })
 }
 
-function writeEtc(etc: string, dns: string): void {
-  // As the kubelet writes it, for the namespace that test/support/chart.ts renders for.
-  const search = 'strict.svc.cluster.local svc.cluster.local cluster.local'
+function writeEtc(etc: string): void {
   const files = {
     passwd: 'root:x:0:0:root:/:/bin/sh\n',
     'nsswitch.conf': 'hosts: files dns\n',
     hosts: '127.0.0.1 localhost\n',
-    'resolv.conf': `search ${search}\nnameserver ${dns}\noptions ndots:5\n`,
+    // The pod's is mounted here.
+    'resolv.conf': '',
   }
   for (const [name, text] of Object.entries(files)) writeFileSync(join(etc, name), text)
   // Where libraries lie that are not at the usual places.
