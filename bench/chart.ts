@@ -1,6 +1,7 @@
 import { overlayValues, type Values } from '../test/support/chart.ts'
-import { installChart, type Release, testValues, type Writer } from '../test/support/chart-release.ts'
-import { aPrimary, formed, nodesOf, settled } from '../test/support/chart-cluster.ts'
+import { installChart, type Release, testValues } from '../test/support/chart-release.ts'
+import { aPrimary, formed, nodesOf } from '../test/support/chart-cluster.ts'
+import { type Writer, writesOn } from '../test/support/chart-writes.ts'
 import { type Kube, startKube } from '../test/support/kube.ts'
 import { type Bench, figure, type Line, median } from './support/report.ts'
 
@@ -61,19 +62,16 @@ type Act = (round: number) => Promise<unknown>
 const acts = (release: Release): [What, Act][] => [
   ['rolling upgrade', (round) => release.upgrade(valuesOf({ valkey: { config: { hz: String(11 + round) } } }))],
   ['primary pod deleted', async () => release.kubectl('delete', 'pod', `${release.set}-${await aPrimary(release)}`)],
-  [
-    'primary killed (-9)',
-    async () => release.exec(await aPrimary(release), 'sh', '-c', 'kill -KILL $(cat /run/valkey/pid)'),
-  ],
+  ['primary killed (-9)', async () => release.signal(await aPrimary(release), 'KILL')],
 ]
 
 async function measured(release: Release, writer: Writer, act: Act): Promise<Seen> {
   const seen: Seen = { ms: [], lost: 0 }
   for (let round = 0; round < rounds; round++) {
-    await settled(writer)
+    await writesOn(writer)
     await act(round)
     await release.ready(6)
-    const { maxSilenceMs, lost } = await settled(writer)
+    const { maxSilenceMs, lost } = await writesOn(writer)
     seen.ms.push(maxSilenceMs)
     seen.lost = Math.max(seen.lost, lost)
   }
@@ -90,9 +88,9 @@ async function nodeLost(
 ): Promise<Line> {
   progress(what)
   const node = await nodeOfOnePrimary(release)
-  await settled(writer)
+  await writesOn(writer)
   await loseNode(kube, release, node)
-  const { maxSilenceMs, lost } = await settled(writer)
+  const { maxSilenceMs, lost } = await writesOn(writer)
   progress(`${what}: ${maxSilenceMs} ms, ${lost} lost`)
   await kube.startKubelet(node)
   await release.ready(6)

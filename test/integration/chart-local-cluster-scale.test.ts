@@ -1,8 +1,8 @@
 /** The chart's architecture `cluster` in pods without Kubernetes grows and shrinks. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { assertKept, formed, nodesOf, settled } from '../support/chart-cluster.ts'
-import { startWriter } from '../support/chart-release.ts'
+import { formed, nodesOf } from '../support/chart-cluster.ts'
+import { assertKept, startWriter, writesOn } from '../support/chart-writes.ts'
 import { fill, keysOf } from '../support/local-cluster.ts'
 import { sharedLocalPods } from '../support/local-pods.ts'
 import { installLocal, type LocalRelease } from '../support/local-release.ts'
@@ -51,10 +51,10 @@ describe('a cluster that grows and shrinks, without Kubernetes', { timeout: 200_
     )
     assert.ok(!job.isOver(), 'it is killed at work')
     await job.kill()
-    assertKept(t, 'killed while slots move', await settled(writer))
+    assertKept(t, 'killed while slots move', await writesOn(writer))
     await release.runTask('init')
     await formed(release, 8, 4)
-    assertKept(t, '8 pods', await settled(writer))
+    assertKept(t, '8 pods', await writesOn(writer))
     assert.equal(await keysOf(release), keys)
 
     await release.upgrade(cluster(6))
@@ -63,7 +63,7 @@ describe('a cluster that grows and shrinks, without Kubernetes', { timeout: 200_
     await back
     await Promise.all([release.remove(6), release.remove(7)])
     await formed(release, 6, 3)
-    assertKept(t, '6 pods', await settled(writer))
+    assertKept(t, '6 pods', await writesOn(writer))
     assert.equal(await keysOf(release), keys)
     assertKept(t, 'in all', await writer.stop())
   })

@@ -1,8 +1,8 @@
 /** The chart's architecture `cluster` as Helm renders it, in pods without Kubernetes: formed by its job, killed anywhere, ended in order. */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { aPrimary, assertKept, formed, nodesOf, settled } from '../support/chart-cluster.ts'
-import { startWriter } from '../support/chart-release.ts'
+import { aPrimary, formed, nodesOf } from '../support/chart-cluster.ts'
+import { assertKept, startWriter, writesOn } from '../support/chart-writes.ts'
 import { fill, keysOf } from '../support/local-cluster.ts'
 import { type LocalPods, sharedLocalPods } from '../support/local-pods.ts'
 import { installLocal, type LocalRelease } from '../support/local-release.ts'
@@ -78,7 +78,7 @@ describe('architecture cluster, without Kubernetes', { timeout: 200_000 }, () =>
     const primary = await aPrimary(it.release)
     for (const which of ['first', 'second']) {
       await it.release.killServer(primary)
-      assertKept(t, `the ${which} kill -9`, await settled(writer))
+      assertKept(t, `the ${which} kill -9`, await writesOn(writer))
     }
     assertKept(t, 'in all', await writer.stop())
     await formed(it.release, 6, 3)
@@ -92,7 +92,7 @@ describe('architecture cluster, without Kubernetes', { timeout: 200_000 }, () =>
     const primary = await aPrimary(release)
     const pod = release.pod(primary)
     await release.remove(primary)
-    assertKept(t, 'pod ended', await settled(writer))
+    assertKept(t, 'pod ended', await writesOn(writer))
     assert.match(pod.log('valkey'), /handing over to .*handed over\n.*saved: ok/s)
     assert.equal(pod.code('valkey'), 0)
     await release.start(primary)

@@ -12,13 +12,12 @@ import { createInterface } from 'node:readline'
 import { describe, type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { shellQuote } from '../../src/domain/shell-quote.ts'
-import { assertKept, settled } from '../support/chart-cluster.ts'
-import { startWriter } from '../support/chart-release.ts'
 import { requireLocalPods, sharedLocalPods } from '../support/local-pods.ts'
 import { installLocal, type LocalRelease } from '../support/local-release.ts'
 import { partsDir } from '../support/parts.ts'
 import { NO_TRACES, traces } from '../support/traces.ts'
 import { until } from '../support/until.ts'
+import { assertKept, startWriter, writesOn } from '../support/chart-writes.ts'
 
 const standalone = (over = {}) => ({ architecture: 'standalone', ...over })
 const serverPid = (release: LocalRelease) => release.exec(0, 'cat', '/run/valkey/pid')
@@ -58,7 +57,7 @@ describe('architecture standalone, without Kubernetes', { concurrency: true, tim
     const writer = await startWriter(pods, release.target('plain'))
     for (const which of ['first', 'second']) {
       await release.killServer(0)
-      assertKept(t, `the ${which} kill -9`, await settled(writer))
+      assertKept(t, `the ${which} kill -9`, await writesOn(writer))
     }
     assertKept(t, 'in all', await writer.stop())
     assert.match(release.pod(0).log('valkey'), /the server ended \(137\)/)

@@ -1,8 +1,9 @@
 /** The chart's cluster through what nobody planned: servers killed, frozen and busy, all pods gone at once. Under writes, with the volumes kept. */
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import { aPrimary, assertKept, formed, settled } from '../support/chart-cluster.ts'
+import { aPrimary, formed } from '../support/chart-cluster.ts'
 import { installChart, type Release, testValues } from '../support/chart-release.ts'
+import { assertKept, writesOn } from '../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../support/kube.ts'
 import { until } from '../support/until.ts'
 
@@ -21,8 +22,6 @@ describe('a cluster of the chart, through faults', () => {
   const cluster = async (t: TestContext) => (requireKube(t) ? await (started ??= start()) : undefined)
   after(async () => (await started?.catch(() => undefined))?.kube.stop())
 
-  const kill = (release: Release, pod: number, signal: string) =>
-    release.exec(pod, 'sh', '-c', `kill -${signal} $(cat /run/valkey/pid)`)
   const restarts = async (release: Release, pod: number) =>
     (await release.pods())[pod]?.status.containerStatuses?.[0]?.restartCount ?? 0
   const runId = async (release: Release, pod: number) =>
@@ -34,19 +33,19 @@ describe('a cluster of the chart, through faults', () => {
     const writer = await release.writer(await release.target('cluster'))
     const pod = await aPrimary(release)
     for (const time of ['first', 'second']) {
-      await settled(writer)
+      await writesOn(writer)
       const before = await runId(release, pod)
-      await kill(release, pod, 'KILL')
+      await release.signal(pod, 'KILL')
       await until(async () => ![undefined, before].includes(await runId(release, pod)), 'the server', patienceMs)
-      assertKept(t, `kill -9 of a primary, the ${time} time`, await settled(writer))
+      assertKept(t, `kill -9 of a primary, the ${time} time`, await writesOn(writer))
     }
     assert.equal(await restarts(release, pod), 0, 'the container went on')
     for (const [at, time] of ['first', 'second'].entries()) {
-      await settled(writer)
+      await writesOn(writer)
       await kube.killInPod(release.namespace, `${release.set}-${pod}`, 'valkey')
       await until(async () => (await restarts(release, pod)) > at, 'the restart', patienceMs)
       await release.ready(6)
-      assertKept(t, `kill -9 of a primary's container, the ${time} time`, await settled(writer))
+      assertKept(t, `kill -9 of a primary's container, the ${time} time`, await writesOn(writer))
     }
     assertKept(t, 'in all', await writer.stop())
   })
@@ -63,7 +62,7 @@ describe('a cluster of the chart, through faults', () => {
     t.diagnostic(`all pods deleted at once: whole again after ${Math.round((performance.now() - began) / 1000)} s`)
     const addresses = (await release.pods()).map(({ status }) => status.podIP)
     for (const [pod, address] of addresses.entries()) assert.notEqual(address, before[pod])
-    assertKept(t, 'all pods deleted at once', await settled(writer))
+    assertKept(t, 'all pods deleted at once', await writesOn(writer))
     await writer.stop()
   })
 
@@ -74,7 +73,7 @@ describe('a cluster of the chart, through faults', () => {
     const frozen = (busy + 1) % 6
     const before = [await runId(release, busy), await runId(release, frozen)]
     const ended = await restarts(release, busy)
-    await kill(release, frozen, 'STOP')
+    await release.signal(frozen, 'STOP')
     const loop = "local s = redis.call('TIME')[1] repeat until redis.call('TIME')[1] - s > 32"
     const script = `. /opt/valkey/scripts/lib.sh; DEADLINE=60 here EVAL "${loop} return 'done'" 0`
     assert.equal(await release.exec(busy, 'sh', '-c', script), 'done')

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import type { Values } from '../support/chart.ts'
-import { installChart, type Release, testValues, type Writer } from '../support/chart-release.ts'
-import { aPrimary, assertKept, formed, logOf, settled } from '../support/chart-cluster.ts'
+import { installChart, type Release, testValues } from '../support/chart-release.ts'
+import { aPrimary, formed, logOf } from '../support/chart-cluster.ts'
+import { assertKept, type Writer, writesOn } from '../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../support/kube.ts'
 import { until } from '../support/until.ts'
 
@@ -12,12 +13,12 @@ const patienceMs = 120_000
 
 /** Everything that it says came before the writer's first report. */
 async function roll(t: TestContext, release: Release, writer: Writer, what: string, over: Values): Promise<void> {
-  await settled(writer)
+  await writesOn(writer)
   const began = performance.now()
   await release.upgrade(testValues(over))
   await release.ready(6)
   t.diagnostic(`${what}: ${Math.round((performance.now() - began) / 1000)} s`)
-  assertKept(t, what, await settled(writer))
+  assertKept(t, what, await writesOn(writer))
 }
 
 describe('a cluster of the chart, through planned changes', () => {
@@ -58,10 +59,10 @@ describe('a cluster of the chart, through planned changes', () => {
       resources: { limits: { memory: '300Mi' } },
     })
     const pod = await aPrimary(release)
-    await settled(writer)
+    await writesOn(writer)
     await release.kubectl('delete', 'pod', `${release.set}-${pod}`)
     await release.ready(6)
-    assertKept(t, 'primary pod deleted', await settled(writer))
+    assertKept(t, 'primary pod deleted', await writesOn(writer))
     assertKept(t, 'in all', await writer.stop())
     await formed(release, 6, 3)
     await release.kubectl('wait', '--for=condition=complete', 'jobs', '--all', '--timeout=60s')

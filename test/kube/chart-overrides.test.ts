@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, describe, type TestContext, test } from 'node:test'
 import { chartFile, overlayValues } from '../support/chart.ts'
-import { aPrimary, assertKept, formed, nodesOf, settled } from '../support/chart-cluster.ts'
+import { aPrimary, formed, nodesOf } from '../support/chart-cluster.ts'
 import * as production from '../support/chart-production.ts'
 import type { Release } from '../support/chart-release.ts'
-import { following } from '../support/chart-replicas.ts'
+import { onePrimary } from '../support/chart-replicas.ts'
+import { assertKept, writesOn } from '../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../support/kube.ts'
 import { CONTROL_PLANE } from '../support/kube-config.ts'
 import { requirePart } from '../support/parts.ts'
@@ -173,10 +174,10 @@ describe('the values for production, with network policies enforced', () => {
       assertFiring(promtool, rules, seriesOf(await scrape(), figuresOf(rules), plain, 0), 15, expected)
     await fires({})
     await assertQuiet(it.kube, plain)
-    await plain.exec(0, 'sh', '-c', 'kill -STOP "$(cat /run/valkey/pid)"')
+    await plain.signal(0, 'STOP')
     const labels = { namespace: 'plain', pod: `${plain.set}-0`, severity: 'critical' }
     await fires({ ValkeyDown: [{ labels, summary: `Valkey ${plain.set}-0 does not answer` }] })
-    await plain.exec(0, 'sh', '-c', 'kill -CONT "$(cat /run/valkey/pid)"')
+    await plain.signal(0, 'CONT')
     await plain.ready(1)
   })
 
@@ -185,7 +186,7 @@ describe('the values for production, with network policies enforced', () => {
     if (it === undefined) return
     const { sharded, pair } = it
     const writers = await production.startWriters(it)
-    const both = async () => [await aPrimary(sharded), await following(pair, 2)] as const
+    const both = async () => [await aPrimary(sharded), await onePrimary(pair, 3)] as const
     const [one, other] = await both()
     await Promise.all([
       sharded.kubectl('delete', 'pod', `${sharded.set}-${one}`),
@@ -193,21 +194,12 @@ describe('the values for production, with network policies enforced', () => {
     ])
     await Promise.all([sharded.ready(6), pair.ready(3)])
     await formed(sharded, 6, 3)
-    assert.notEqual(await following(pair, 2), other)
+    assert.notEqual(await onePrimary(pair, 3), other)
     for (const [at, what] of ['sharded, deleted', 'pair, deleted'].entries())
-      assertKept(t, what, await settled(writers[at] ?? assert.fail()))
+      assertKept(t, what, await writesOn(writers[at] ?? assert.fail()))
 
     const [hung, hungToo] = await both()
-    const signal = (name: string) =>
-      Promise.all(
-        (
-          [
-            [sharded, hung],
-            [pair, hungToo],
-          ] as const
-        ).map(([release, pod]) => release.exec(pod, 'sh', '-c', `kill -${name} "$(cat /run/valkey/pid)"`)),
-      )
-    await signal('STOP')
+    await Promise.all([sharded.signal(hung, 'STOP'), pair.signal(hungToo, 'STOP')])
     const replaced = async () => {
       const nodes = await nodesOf(sharded, hung === 0 ? 1 : 0)
       return (
@@ -216,12 +208,12 @@ describe('the values for production, with network policies enforced', () => {
       )
     }
     await until(replaced, 'another primary of the shard', 60_000, 200)
-    assert.notEqual(await following(pair, 1), hungToo)
-    await signal('CONT')
+    assert.notEqual(await onePrimary(pair, 2), hungToo)
+    await Promise.all([sharded.signal(hung, 'CONT'), pair.signal(hungToo, 'CONT')])
     await formed(sharded, 6, 3)
-    await following(pair, 2)
+    await onePrimary(pair, 3)
     for (const [at, what] of ['sharded, hung', 'pair, hung'].entries()) {
-      await settled(writers[at] ?? assert.fail())
+      await writesOn(writers[at] ?? assert.fail())
       assertKept(t, what, await (writers[at] ?? assert.fail()).stop())
     }
   })
@@ -236,7 +228,7 @@ describe('the values for production, with network policies enforced', () => {
         .filter(({ metadata, spec }) => spec.nodeName === node && metadata.deletionTimestamp === undefined)
         .map(({ metadata }) => metadata.uid)
     // That of the primary, where two pods of the cluster are there too; of six on three nodes two are somewhere.
-    const primary = (await pair.pods())[await following(pair, 2)]?.spec.nodeName ?? assert.fail()
+    const primary = (await pair.pods())[await onePrimary(pair, 3)]?.spec.nodeName ?? assert.fail()
     const counts = await Promise.all(it.kube.nodes.map(async (name) => (await there(sharded, name)).length))
     const crowded = it.kube.nodes.filter((_, at) => (counts[at] ?? 0) >= 2)
     const node = crowded.find((name) => name === primary) ?? crowded[0] ?? assert.fail()
@@ -253,9 +245,9 @@ describe('the values for production, with network policies enforced', () => {
     await it.kube.kubectl('uncordon', node)
     await Promise.all([sharded.ready(6), pair.ready(3)])
     await formed(sharded, 6, 3)
-    await following(pair, 2)
+    await onePrimary(pair, 3)
     for (const [at, what] of ['sharded, drained', 'pair, drained'].entries()) {
-      await settled(writers[at] ?? assert.fail())
+      await writesOn(writers[at] ?? assert.fail())
       assertKept(t, what, await (writers[at] ?? assert.fail()).stop())
     }
   })

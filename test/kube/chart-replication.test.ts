@@ -1,9 +1,9 @@
 /** The chart's architecture `replication` on a real Kubernetes: one primary that clients find by a Service, whatever becomes of its pod. */
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import { installChart, type Release, startWriter, type Writer } from '../support/chart-release.ts'
-import { behind, importCurl } from '../support/chart-replicas.ts'
-import type { Report } from '../support/chart-writer.ts'
+import { installChart, type Release } from '../support/chart-release.ts'
+import { behind, importCurl, onePrimary } from '../support/chart-replicas.ts'
+import { assertKept, writesOn } from '../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../support/kube.ts'
 import { until } from '../support/until.ts'
 
@@ -22,88 +22,15 @@ minReplicasToWrite: 1
 minReplicasMaxLag: 2
 `
 
-type State = { role: string; of: string; link: string; keys: string }
-
-/** What each server says of itself; undefined where it does not answer. */
-const states = async (release: Release): Promise<(State | undefined)[]> =>
-  Promise.all(
-    [0, 1, 2].map(async (pod) => {
-      const info = await release.ask(pod, 'INFO').catch(() => '')
-      const field = (name: string) => new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1] ?? ''
-      if (field('role') === '') return undefined
-      return { role: field('role'), of: field('master_host'), link: field('master_link_status'), keys: field('db0') }
-    }),
-  )
-
-/** Waits until one server is the primary, the others follow it, and the Services lead there. @returns the primary's ordinal */
+/** As {@link onePrimary}, and says how long that took. */
 async function settled(release: Release, t: TestContext, what: string): Promise<number> {
   const began = performance.now()
-  let seen: unknown
-  const primary = await until(
-    async () => {
-      const all = await states(release)
-      const is = all.findIndex((state) => state?.role === 'master')
-      const host = `${release.set}-${is}.`
-      const follow = all.filter((state) => state?.of.startsWith(host) === true && state.link === 'up')
-      const [services, readers] = [await behind(release, '-primary'), await behind(release, '-replica')]
-      seen = { all, services, readers }
-      const names = [0, 1, 2].filter((pod) => pod !== is).map((pod) => `${release.set}-${pod}`)
-      return is >= 0 &&
-        follow.length === 2 &&
-        services.join() === `${release.set}-${is}` &&
-        readers.join() === names.join()
-        ? { is }
-        : undefined
-    },
-    () => `${what}: ${JSON.stringify(seen)}`,
-    patienceMs,
-    100,
-  )
-  t.diagnostic(`${what}: settled after ${Math.round(performance.now() - began)} ms, the primary is pod ${primary.is}`)
-  return primary.is
+  const primary = await onePrimary(release, 3)
+  t.diagnostic(`${what}: settled after ${Math.round(performance.now() - began)} ms, the primary is pod ${primary}`)
+  return primary
 }
 
-/** Each report forgets what the one before told: this one keeps the longest silence and every error. */
-function remembering(writer: Writer): Writer {
-  let silence = 0
-  const errors: Record<string, number> = {}
-  const add = (told: Report): Report => {
-    silence = Math.max(silence, told.maxSilenceMs)
-    for (const [text, count] of Object.entries(told.errors)) errors[text] = (errors[text] ?? 0) + count
-    return { ...told, maxSilenceMs: silence, errors: { ...errors } }
-  }
-  return { report: async () => add(await writer.report()), stop: async () => add(await writer.stop()) }
-}
-
-/** Deletes pods without a word to them, and waits until they are others: before, all would look settled. */
-async function lose(release: Release, ...ordinals: number[]): Promise<void> {
-  const uids = async () => (await release.pods()).map(({ metadata }) => metadata.uid)
-  const before = await uids()
-  const names = ordinals.map((pod) => `${release.set}-${pod}`)
-  await release.kubectl('delete', 'pod', ...names, '--force', '--grace-period=0', '--wait=false')
-  const gone = async () => {
-    const now = await uids()
-    return ordinals.every((pod) => !now.includes(before[pod] ?? ''))
-  }
-  await until(gone, 'the pods to be others', patienceMs, 100)
-}
-
-/** Until the writer has written on for a while. */
-async function writesOn(writer: Writer): Promise<void> {
-  const { acknowledged } = await writer.report()
-  const goesOn = async () => (await writer.report()).acknowledged > acknowledged + 100
-  await until(goesOn, 'writes to go on', patienceMs, 100)
-}
-
-/** SIGKILL to the server of a pod, not to the script that started it. */
-async function killServer(release: Release, pod: number): Promise<void> {
-  const inside = ['exec', `${release.set}-${pod}`, '-c', 'valkey', '--']
-  const pid = await release.kubectl(...inside, 'cat', '/run/valkey/pid')
-  await release.kubectl(...inside, 'kill', '-9', pid)
-}
-
-const primaryOf = async (release: Release): Promise<number> =>
-  (await states(release)).findIndex((state) => state?.role === 'master')
+const keysOf = (release: Release): Promise<string[]> => Promise.all([0, 1, 2].map((pod) => release.ask(pod, 'DBSIZE')))
 
 describe('architecture replication', () => {
   let started: Promise<{ kube: Kube; release: Release }> | undefined
@@ -126,9 +53,9 @@ describe('architecture replication', () => {
   after(async () => (await started?.catch(() => undefined))?.kube.stop())
 
   /** A writer through the Service of the primary, which knows nothing of sentinels. */
-  const writerOf = async ({ kube, release }: { kube: Kube; release: Release }) => {
+  const writerOf = async ({ release }: { release: Release }) => {
     const host = `${release.set}-primary.${release.namespace}.svc.cluster.local`
-    return remembering(await startWriter(kube, await release.target('plain', [host])))
+    return release.writer(await release.target('plain', [host]))
   }
 
   test('is Ready at once, and its Services tell the primary from the replicas', async (t) => {
@@ -150,14 +77,11 @@ describe('architecture replication', () => {
     if (it === undefined) return
     const writer = await writerOf(it)
     for (const which of ['first', 'second']) {
-      const primary = await primaryOf(it.release)
-      await killServer(it.release, primary)
-      await writesOn(writer)
-      t.diagnostic(`the ${which} kill -9: ${JSON.stringify(await writer.report())}`)
+      const primary = await onePrimary(it.release, 3)
+      await it.release.signal(primary, 'KILL')
+      assertKept(t, `the ${which} kill -9`, await writesOn(writer))
     }
-    const told = await writer.stop()
-    t.diagnostic(`kill -9 twice: ${JSON.stringify(told)}`)
-    assert.equal(told.lost, 0)
+    assertKept(t, 'kill -9 twice', await writer.stop())
     await settled(it.release, t, 'kill -9 twice')
   })
 
@@ -165,13 +89,11 @@ describe('architecture replication', () => {
     const it = await cluster(t)
     if (it === undefined) return
     const writer = await writerOf(it)
-    const primary = await primaryOf(it.release)
+    const primary = await onePrimary(it.release, 3)
     await it.release.kubectl('delete', 'pod', `${it.release.set}-${primary}`)
     await it.release.ready(3)
-    await writesOn(writer)
-    const told = await writer.stop()
-    t.diagnostic(`pod of the primary deleted: ${JSON.stringify(told)}`)
-    assert.equal(told.lost, 0)
+    assertKept(t, 'pod of the primary deleted', await writesOn(writer))
+    await writer.stop()
     assert.notEqual(await settled(it.release, t, 'pod deleted'), primary)
   })
 
@@ -181,10 +103,8 @@ describe('architecture replication', () => {
     const writer = await writerOf(it)
     await it.release.upgrade(bounded, '--wait', '--timeout', '240s')
     await it.release.ready(3)
-    await writesOn(writer)
-    const told = await writer.stop()
-    t.diagnostic(`rolling upgrade: ${JSON.stringify(told)}`)
-    assert.equal(told.lost, 0)
+    assertKept(t, 'rolling upgrade', await writesOn(writer))
+    await writer.stop()
     const primary = await settled(it.release, t, 'rolling upgrade')
     assert.match(await it.release.ask(primary, 'CONFIG', 'GET', 'min-replicas-to-write'), /\n1$/)
   })
@@ -194,7 +114,7 @@ describe('architecture replication', () => {
     if (it === undefined) return
     const { kube, release } = it
     const writer = await writerOf(it)
-    const primary = await primaryOf(release)
+    const primary = await onePrimary(release, 3)
     const address = (await release.pods())[primary]?.status.podIP ?? assert.fail()
     // Pods do not reach it any more. The writer does: it goes on writing where it is connected.
     const rules = ['-s', '-d'].map((side) => ['FORWARD', side, address, '-j', 'DROP'])
@@ -203,8 +123,8 @@ describe('architecture replication', () => {
     await until(replaced, 'another primary', patienceMs)
     for (const rule of rules) await kube.inside('iptables', '-w', '-D', ...rule)
     assert.notEqual(await settled(release, t, 'cut off'), primary)
-    await writesOn(writer)
-    const told = await writer.stop()
+    const told = await writesOn(writer)
+    await writer.stop()
     t.diagnostic(`cut off, minReplicasToWrite 1, minReplicasMaxLag 2: ${JSON.stringify(told)}`)
     // 2 s until its replicas count as lagging, and 1 s since that is counted in seconds; a writer makes 100 writes a second at most.
     assert.ok(told.lost <= 3 * 12 * 100, JSON.stringify(told))
@@ -215,16 +135,14 @@ describe('architecture replication', () => {
     if (it === undefined) return
     const { kube, release } = it
     const writer = await writerOf(it)
-    const primary = await primaryOf(release)
+    const primary = await onePrimary(release, 3)
     const node = (await release.pods())[primary]?.spec.nodeName ?? assert.fail()
     await kube.killNode(node)
-    await writesOn(writer)
-    const told = await writer.report()
-    t.diagnostic(`node lost: ${JSON.stringify(told)}`)
+    t.diagnostic(`node lost: ${JSON.stringify(await writesOn(writer))}`)
     await kube.startKubelet(node)
     assert.notEqual(await settled(release, t, 'node back'), primary)
-    await writesOn(writer)
-    const all = await writer.stop()
+    const all = await writesOn(writer)
+    await writer.stop()
     t.diagnostic(`node lost and back: ${JSON.stringify(all)}`)
     // What was under way: each writer has one write in flight.
     assert.ok(all.lost <= 2 * 12, JSON.stringify(all))
@@ -235,13 +153,13 @@ describe('architecture replication', () => {
     if (it === undefined) return
     const { release } = it
     await release.ready(3)
-    const primary = await primaryOf(release)
-    const before = (await states(release))[primary]?.keys
-    assert.ok(before)
+    const primary = await onePrimary(release, 3)
+    const before = await keysOf(release)
+    assert.notEqual(before[primary], '0')
     await release.kubectl('delete', 'pvc', `data-${release.set}-${primary}`, '--wait=false')
-    await lose(release, primary)
+    await release.lose(primary)
     assert.notEqual(await settled(release, t, 'volume emptied'), primary)
-    for (const state of await states(release)) assert.equal(state?.keys, before)
+    for (const keys of await keysOf(release)) assert.equal(keys, before[primary])
   })
 
   test('all pods at once begin again where they ended', async (t) => {
@@ -249,11 +167,11 @@ describe('architecture replication', () => {
     if (it === undefined) return
     const { release } = it
     await release.ready(3)
-    const primary = await primaryOf(release)
-    const before = (await states(release))[primary]?.keys
-    await lose(release, 0, 1, 2)
+    const primary = await onePrimary(release, 3)
+    const before = await keysOf(release)
+    await release.lose(0, 1, 2)
     await settled(release, t, 'cold start')
-    for (const state of await states(release)) assert.equal(state?.keys, before)
+    for (const keys of await keysOf(release)) assert.equal(keys, before[primary])
   })
 
   test('architecture standalone keeps everything over a kill -9 and a deleted pod', async (t) => {
@@ -265,15 +183,12 @@ describe('architecture replication', () => {
     const containers = pod?.status.containerStatuses?.map(({ name }) => name)
     assert.deepEqual(containers, ['valkey'])
     const target = await release.target('plain', [`${release.set}.s.svc.cluster.local`])
-    const writer = remembering(await startWriter(it.kube, target))
-    await killServer(release, 0)
-    await writesOn(writer)
-    t.diagnostic(`standalone, kill -9: ${JSON.stringify(await writer.report())}`)
+    const writer = await release.writer(target)
+    await release.signal(0, 'KILL')
+    assertKept(t, 'standalone, kill -9', await writesOn(writer))
     await release.kubectl('delete', 'pod', `${release.set}-0`)
     await release.ready(1)
-    await writesOn(writer)
-    const told = await writer.stop()
-    t.diagnostic(`standalone, kill -9 and pod deleted: ${JSON.stringify(told)}`)
-    assert.equal(told.lost, 0)
+    assertKept(t, 'standalone, pod deleted', await writesOn(writer))
+    await writer.stop()
   })
 })

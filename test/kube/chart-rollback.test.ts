@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import type { Values } from '../support/chart.ts'
-import { assertKept, formed, logOf, nodesOf, settled } from '../support/chart-cluster.ts'
+import { formed, logOf, nodesOf } from '../support/chart-cluster.ts'
 import { installChart, type Release, testValues } from '../support/chart-release.ts'
+import { assertKept, writesOn } from '../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../support/kube.ts'
 import { until } from '../support/until.ts'
 
@@ -66,7 +67,7 @@ describe('helm rollback of a cluster of the chart', () => {
     await until(moves, 'slots on a new pod', 120_000, 50)
     assert.notEqual(await release.kubectl(...secret), password)
     await rollback(t, it, 'from 8 pods to 6, in the middle of the move to 8')
-    assertKept(t, 'a rollback from 8 pods to 6', await settled(writer))
+    assertKept(t, 'a rollback from 8 pods to 6', await writesOn(writer))
     assert.deepEqual(await uids(release), before, 'the others were not touched')
     assert.equal(await release.kubectl(...secret), password)
     assert.match(

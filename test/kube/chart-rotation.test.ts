@@ -9,9 +9,10 @@ import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
 import { type Authority, createAuthority, makeIssuer } from '../../src/vault/authority.ts'
 import { fingerprintOfPem } from '../../src/vault/certificates.ts'
-import { assertKept, formed, settled } from '../support/chart-cluster.ts'
+import { formed } from '../support/chart-cluster.ts'
 import { installChart, makeNamespace, type Release, testValues } from '../support/chart-release.ts'
 import { importCurl, onePrimary, sentinelsAgree } from '../support/chart-replicas.ts'
+import { assertKept, writesOn } from '../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../support/kube.ts'
 import { CONTROL_PLANE } from '../support/kube-config.ts'
 import { until } from '../support/until.ts'
@@ -143,7 +144,7 @@ describe('a new password and a new certificate', { concurrency: 2 }, () => {
         assert.match(await login(pod, 'the-first-password'), /PONG$/)
       }
       t.diagnostic(`${architecture}: all had them after ${Math.round((performance.now() - began) / 1000)} s`)
-      assertKept(t, `${architecture}: password and certificate changed`, await settled(writer))
+      assertKept(t, `${architecture}: password and certificate changed`, await writesOn(writer))
       await release.ready(pods)
       if (architecture === 'cluster') await formed(release, 6, 3)
       else await sentinelsAgree(release, 3, await onePrimary(release, 3))

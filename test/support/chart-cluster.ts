@@ -1,8 +1,6 @@
 /** What the tests of architecture `cluster` of the chart ask of a release. */
 import assert from 'node:assert/strict'
-import type { TestContext } from 'node:test'
-import type { Release, Writer } from './chart-release.ts'
-import type { Report } from './chart-writer.ts'
+import type { Release } from './chart-release.ts'
 import { until } from './until.ts'
 
 export type Node = {
@@ -71,28 +69,4 @@ export async function aPrimary(release: Asked): Promise<number> {
 
 export async function logOf(release: Release, selector: string): Promise<string> {
   return release.kubectl('logs', '-l', selector, '--tail=-1', '--all-containers')
-}
-
-/** Says what a writer saw, and that nothing of it is gone. */
-export function assertKept(t: TestContext, what: string, report: Report): void {
-  t.diagnostic(
-    `${what}: ${report.acknowledged} acknowledged, ${report.lost} lost, silence ${report.maxSilenceMs} ms ${JSON.stringify(report.errors)}`,
-  )
-  assert.equal(report.lost, 0, `${what}: ${JSON.stringify(report)}`)
-}
-
-/** Waits until every key takes writes again; what it reports is of all the time since the report before. */
-export async function settled(writer: Writer): Promise<Report> {
-  const errors: Record<string, number> = {}
-  let maxSilenceMs = 0
-  let last: Report | undefined
-  const quiet = async () => {
-    const before = last
-    last = await writer.report()
-    maxSilenceMs = Math.max(maxSilenceMs, last.maxSilenceMs)
-    for (const [what, times] of Object.entries(last.errors)) errors[what] = (errors[what] ?? 0) + times
-    return before !== undefined && last.maxSilenceMs < 1_000 && last.acknowledged > before.acknowledged && last
-  }
-  const told = await until(quiet, () => `writes: ${JSON.stringify(last)}`, 60_000, 200)
-  return { ...told, errors, maxSilenceMs }
 }

@@ -13,8 +13,9 @@ import { createAuthority, type Issuer, makeIssuer } from '../../src/vault/author
 import { chartFile, defaultValues, type Values } from './chart.ts'
 import { formed } from './chart-cluster.ts'
 import { makeKinds } from './chart-kinds.ts'
-import { installChart, type Release, startWriter, type Writer } from './chart-release.ts'
-import { following, importCurl } from './chart-replicas.ts'
+import { installChart, type Release } from './chart-release.ts'
+import { importCurl, onePrimary } from './chart-replicas.ts'
+import { startWriter, type Writer } from './chart-writes.ts'
 import type { Kube } from './kube.ts'
 import { CONTROL_PLANE } from './kube-config.ts'
 import { type Enforcer, enforcePolicies } from './kube-policies.ts'
@@ -139,7 +140,7 @@ export async function startProduction(kube: Kube, exporter: string): Promise<Wor
   await startProbes(kube, namespaces, probes)
   await Promise.all([sharded.ready(6), pair.ready(3), plain.ready(1)])
   await formed(sharded, 6, 3)
-  await following(pair, 2)
+  await onePrimary(pair, 3)
   return { kube, enforcer, sharded, pair, plain, ca }
 }
 

@@ -1,13 +1,9 @@
-/** Releases of the chart valkey-cluster on a test's Kubernetes, and a writer that counts what they promise and keep. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+/** Releases of the chart valkey-cluster on a test's Kubernetes. */
 import { writeFileSync } from 'node:fs'
-import type { Socket } from 'node:net'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { chartDir, overlayValues, type Values } from './chart.ts'
-import type { Report, Target } from './chart-writer.ts'
+import { startWriter, type Writer } from './chart-writes.ts'
+import type { Target } from './chart-writer.ts'
 import type { Kube } from './kube.ts'
 import type { Server } from './kube-insider.ts'
 import { CONTROL_PLANE } from './kube-config.ts'
@@ -58,6 +54,10 @@ export type Release = {
   script(pod: number, name: string, ...args: string[]): Promise<string>
   /** A program in a pod's container, with its environment. Rejects with what it says. */
   exec(pod: number, ...command: string[]): Promise<string>
+  /** To the server of a pod, not to the script that started it. */
+  signal(pod: number, name: 'KILL' | 'STOP' | 'CONT'): Promise<void>
+  /** Deletes pods without a word to them, as the loss of their nodes does, and waits until they are others: before, all would look well. */
+  lose(...pods: number[]): Promise<void>
   /** Waits until `count` pods are Ready, none of them is on its way out, and all are of the StatefulSet's present revision. */
   ready(count: number, timeoutMs?: number): Promise<void>
   /** What a client needs; the first pods are where it begins, unless other hosts are given. */
@@ -65,13 +65,6 @@ export type Release = {
   /** A value of a secret, in a file for a {@link Target}. */
   secretFile(secret: string, key: string): Promise<string>
   writer(target: Target): Promise<Writer>
-}
-
-export type Writer = {
-  /** Reads everything back without a pause in writing. */
-  report(): Promise<Report>
-  /** Ends writing, then reads everything back. */
-  stop(): Promise<Report>
 }
 
 export type ReleaseOptions = { name: string; namespace?: string; values: Values | string; args?: string[] }
@@ -132,6 +125,20 @@ export function releaseOf(kube: Kube, name: string, namespace: string): Release 
     pods,
     exec,
     script: (pod, script, ...args) => exec(pod, 'sh', `/opt/valkey/scripts/${script}`, ...args),
+    async signal(pod, signal) {
+      await exec(pod, 'sh', '-c', `kill -${signal} "$(cat /run/valkey/pid)"`)
+    },
+    async lose(...lost) {
+      const uids = async () => (await pods()).map(({ metadata }) => metadata.uid)
+      const before = await uids()
+      const names = lost.map((pod) => `${set}-${pod}`)
+      await kubectl('delete', 'pod', ...names, '--force', '--grace-period=0', '--wait=false')
+      const gone = async () => {
+        const now = await uids()
+        return lost.every((pod) => !now.includes(before[pod] ?? ''))
+      }
+      await until(gone, 'the pods to be others', 120_000, LOOK_MS)
+    },
     ask: makeAsk(kube, namespace, set),
     ready: async (count, timeoutMs = 180_000) => {
       let seen: Pod[] = []
@@ -218,47 +225,5 @@ async function targetOf(place: Place, mode: Target['mode'], hosts?: string[]): P
     dns: CONTROL_PLANE,
     ca: await secretFile(place, `${set}-tls`, 'ca.crt'),
     passwordFile: await secretFile(place, set, 'password'),
-  }
-}
-
-/** Starts `chart-writer.ts`; resolves once something was acknowledged. It ends with the test's process at the latest. */
-export async function startWriter(kube: Pick<Kube, 'command' | 'env'>, target: Target): Promise<Writer> {
-  const program = fileURLToPath(new URL('./chart-writer.ts', import.meta.url))
-  const flags = ['--disable-warning=ExperimentalWarning', program]
-  const [command, args] = kube.command(process.execPath, ...flags, JSON.stringify(target))
-  const child = spawn(command, args, { env: { ...process.env, ...kube.env }, stdio: ['pipe', 'pipe', 'inherit'] })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  // It holds up nobody who has failed: only while an answer is awaited is it waited for.
-  const pipe = child.stdout as Socket
-  child.unref()
-  pipe.unref()
-  ;(child.stdin as Socket).unref()
-  const next = async (): Promise<Report> => {
-    pipe.ref()
-    const { value, done } = (await lines.next()) as { value: string; done?: boolean }
-    pipe.unref()
-    if (done === true) throw new Error('the writer ended')
-    return JSON.parse(value) as Report
-  }
-  const report = (): Promise<Report> => {
-    child.stdin.write('\n')
-    return next()
-  }
-  let last: Report | undefined
-  const writes = async () => {
-    last = await report()
-    return last.acknowledged > 0
-  }
-  await until(writes, () => `an acknowledged write: ${JSON.stringify(last)}`, 60_000)
-  return {
-    report,
-    async stop() {
-      child.ref()
-      const ended = once(child, 'exit')
-      child.kill('SIGTERM')
-      const told = await next()
-      await ended
-      return told
-    },
   }
 }

@@ -15,34 +15,6 @@ export async function importCurl(kube: Kube): Promise<void> {
   await kube.importImage((file) => run('sh', [script, 'docker.io/curlimages/curl:8.16.0', file]))
 }
 
-/** INFO of a pod's server as a map; empty where it does not answer. */
-async function infoOf(release: Release, pod: number): Promise<Record<string, string>> {
-  const text = await release.ask(pod, 'INFO', 'replication').catch(() => '')
-  return Object.fromEntries(text.split(/\r?\n/).map((line) => line.split(':') as [string, string]))
-}
-
-/**
- * Waits until one of `pods` servers is the primary and all others follow it.
- * @returns its ordinal
- */
-export async function onePrimary(release: Release, pods: number): Promise<number> {
-  let seen: unknown
-  const found = await until(
-    async () => {
-      const all = await Promise.all(Array.from({ length: pods }, (_, pod) => infoOf(release, pod)))
-      seen = all.map((info) => [info['role'], info['master_host'], info['master_link_status']])
-      const pod = all.findIndex((info) => info['role'] === 'master')
-      const follows = ({ master_host = '', master_link_status }: Record<string, string>) =>
-        master_host.startsWith(`${release.set}-${pod}.`) && master_link_status === 'up'
-      return pod >= 0 && all.filter(follows).length === pods - 1 && { pod }
-    },
-    () => `one primary of ${pods}: ${JSON.stringify(seen)}`,
-    patienceMs,
-    200,
-  )
-  return found.pod
-}
-
 /** The pods that a Service leads to, by the end of its name. */
 export async function behind(release: Release, service: string): Promise<string[]> {
   type Slice = { endpoints?: { conditions: { ready?: boolean }; targetRef: { name: string } }[] | null }
@@ -52,18 +24,21 @@ export async function behind(release: Release, service: string): Promise<string[
   return ready.map(({ targetRef }) => targetRef.name).toSorted()
 }
 
-/** Waits until the Service of the primary leads to one that so many replicas follow, and that of replicas to these. @returns its ordinal */
-export async function following(pair: Release, replicas: number): Promise<number> {
+/**
+ * Waits until one of `pods` servers is the primary, all others follow it, and the Services lead there.
+ * @returns its ordinal
+ */
+export async function onePrimary(release: Release, pods: number): Promise<number> {
   let seen: unknown
   const found = async () => {
-    const [primaries, readers] = [await behind(pair, '-primary'), await behind(pair, '-replica')]
+    const [primaries, readers] = [await behind(release, '-primary'), await behind(release, '-replica')]
     const ordinal = Number(primaries[0]?.replace(/.*-/, ''))
-    const info = await pair.ask(ordinal, 'INFO', 'replication').catch((error: Error) => error.message)
+    const info = await release.ask(ordinal, 'INFO', 'replication').catch((error: Error) => error.message)
     seen = { primaries, readers, info }
-    const leads = info.includes('role:master') && info.match(/state=online/g)?.length === replicas
-    return leads && primaries.length === 1 && readers.length === replicas && { ordinal }
+    const leads = info.includes('role:master') && info.match(/state=online/g)?.length === pods - 1
+    return leads && primaries.length === 1 && readers.length === pods - 1 && { ordinal }
   }
-  return (await until(found, () => JSON.stringify(seen), 120_000, 200)).ordinal
+  return (await until(found, () => `one primary of ${pods}: ${JSON.stringify(seen)}`, patienceMs, 200)).ordinal
 }
 
 /** One command to the sentinel of a pod. */

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes a running server take new passwords and certificates, which the kubelet changes on their volumes within about a minute.
+# Makes a running server take new passwords and certificates, which the kubelet changes on their volumes within about a minute. It looks every few
+# seconds: not every image has a program that waits for changes of files.
 . "${0%/*}/lib.sh"
 
 state() { cat "$auth"/* "$tls"/tls.crt "$tls"/ca.crt 2>/dev/null | sha256sum; }

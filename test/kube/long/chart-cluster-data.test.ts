@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import type { Values } from '../../support/chart.ts'
-import { assertKept, formed, nodesOf, settled } from '../../support/chart-cluster.ts'
+import { formed, nodesOf } from '../../support/chart-cluster.ts'
 import { installChart, type Release, testValues } from '../../support/chart-release.ts'
+import { assertKept, writesOn } from '../../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../../support/kube.ts'
 import { until } from '../../support/until.ts'
 
@@ -64,7 +65,7 @@ describe('a cluster of the chart, and its data', () => {
     await release.upgrade(values(true))
     await killWhileSwitching(release, 5)
     await release.ready(6)
-    assertKept(t, 'append-only file switched on', await settled(writer))
+    assertKept(t, 'append-only file switched on', await writesOn(writer))
     for (const pod of [0, 3, 5]) {
       assert.match(await release.ask(pod, 'CONFIG', 'GET', 'appendonly'), /yes/)
       await release.exec(pod, 'sh', '-c', 'ls /data/appendonlydir/*.manifest')
@@ -76,13 +77,13 @@ describe('a cluster of the chart, and its data', () => {
     await release.kubectl('delete', 'pod', `${release.set}-${owner}`)
     assert.match(await log, /handed over.*saved: ok/s)
     await release.ready(6)
-    assertKept(t, 'a primary pod with 200 MB deleted', await settled(writer))
+    assertKept(t, 'a primary pod with 200 MB deleted', await writesOn(writer))
     assert.equal(await keysIn(release), KEYS)
 
     await release.upgrade(values(false, { allowDowngrade: { persistence: true } }))
     await killWhileSwitching(release, 5)
     await release.ready(6)
-    assertKept(t, 'append-only file switched off', await settled(writer))
+    assertKept(t, 'append-only file switched off', await writesOn(writer))
     assert.match(await release.ask(5, 'CONFIG', 'GET', 'appendonly'), /no/)
     assert.equal(await release.exec(5, 'sh', '-c', 'ls /data | grep -c append || :'), '0')
     assert.equal(await keysIn(release), KEYS)

@@ -1,8 +1,9 @@
 /** The chart's cluster is to shrink and cannot: the upgrade fails, every pod and every write stays, and it goes on once it can. */
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { assertKept, formed, nodesOf, settled } from '../../support/chart-cluster.ts'
+import { formed, nodesOf } from '../../support/chart-cluster.ts'
 import { installChart, type Release, testValues } from '../../support/chart-release.ts'
+import { assertKept, writesOn } from '../../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../../support/kube.ts'
 
 const values = (nodes: number) => testValues({ cluster: { nodes, replicasPerPrimary: 0 } })
@@ -30,7 +31,7 @@ describe('a cluster of the chart that cannot shrink', () => {
     await limit(release, 3, '0')
     assert.equal((await release.pods()).length, 4)
     assert.equal((await nodesOf(release)).length, 4)
-    assertKept(t, 'a scale-in that was refused', await settled(writer))
+    assertKept(t, 'a scale-in that was refused', await writesOn(writer))
 
     await release.upgrade(values(3), '--timeout', '200s')
     await release.ready(3)

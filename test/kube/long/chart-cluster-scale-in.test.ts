@@ -1,8 +1,9 @@
 /** The chart's cluster shrinks under writes: pods are drained before they go, and the others are not restarted. */
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { assertKept, formed, settled } from '../../support/chart-cluster.ts'
+import { formed } from '../../support/chart-cluster.ts'
 import { installChart, type Release, testValues } from '../../support/chart-release.ts'
+import { assertKept, writesOn } from '../../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../../support/kube.ts'
 
 const values = (nodes: number) => testValues({ cluster: { nodes } })
@@ -26,7 +27,7 @@ describe('a cluster of the chart that shrinks', () => {
     await release.ready(6)
     await formed(release, 6, 3)
     t.diagnostic(`8 to 6 pods in ${Math.round((performance.now() - began) / 1000)} s`)
-    assertKept(t, '8 to 6 pods', await settled(writer))
+    assertKept(t, '8 to 6 pods', await writesOn(writer))
     assert.deepEqual(await uids(release), before, 'the pods that stay were not touched')
     assertKept(t, 'in all', await writer.stop())
   })

@@ -1,8 +1,9 @@
 /** The chart's cluster grows under writes: no pod is restarted for it. */
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { assertKept, formed, settled } from '../../support/chart-cluster.ts'
+import { formed } from '../../support/chart-cluster.ts'
 import { installChart, type Release, testValues } from '../../support/chart-release.ts'
+import { assertKept, writesOn } from '../../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../../support/kube.ts'
 
 const values = (nodes: number) => testValues({ cluster: { nodes } })
@@ -25,7 +26,7 @@ describe('a cluster of the chart that grows', () => {
     await release.upgrade(values(8))
     await formed(release, 8, 4, 200_000)
     t.diagnostic(`6 to 8 pods in ${Math.round((performance.now() - began) / 1000)} s`)
-    assertKept(t, '6 to 8 pods', await settled(writer))
+    assertKept(t, '6 to 8 pods', await writesOn(writer))
     assert.deepEqual(await uids(release), before, 'the pods that stay were not touched')
     assertKept(t, 'in all', await writer.stop())
   })

@@ -2,17 +2,14 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import { chartFile, type Values } from '../../support/chart.ts'
-import { assertKept, formed, nodesOf, settled } from '../../support/chart-cluster.ts'
-import { installChart, type Release, testValues, type Writer } from '../../support/chart-release.ts'
+import { formed, nodesOf } from '../../support/chart-cluster.ts'
+import { installChart, type Release, testValues } from '../../support/chart-release.ts'
 import { importCurl, onePrimary } from '../../support/chart-replicas.ts'
+import { assertKept, type Writer, writesOn } from '../../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../../support/kube.ts'
 import { until } from '../../support/until.ts'
 
 const patienceMs = 120_000
-
-/** Deletes a pod without its preStop hook, as the loss of its node does. */
-const lose = (release: Release, pod: number) =>
-  release.kubectl('delete', 'pod', `${release.set}-${pod}`, '--force', '--grace-period=0')
 
 /** Keys that are there before, and how many each server has after. */
 const keysOf = async (release: Release, pod: number) => Number(await release.ask(pod, 'DBSIZE'))
@@ -30,7 +27,7 @@ describe('pods without their data', () => {
 
   /** What was under way is all that may be gone: each of the 12 writers has one write in flight. */
   async function afterLoss(t: TestContext, writer: Writer, what: string): Promise<void> {
-    const told = await settled(writer)
+    const told = await writesOn(writer)
     t.diagnostic(`${what}: ${JSON.stringify(told)}`)
     assert.ok(told.lost <= 12, JSON.stringify(told))
   }
@@ -48,7 +45,7 @@ describe('pods without their data', () => {
     const pods = [one?.pod ?? assert.fail(), replica?.pod ?? assert.fail()]
     for (const pod of pods) {
       await release.kubectl('delete', 'pvc', `data-${release.set}-${pod}`, '--wait=false')
-      await lose(release, pod)
+      await release.lose(pod)
     }
     const began = performance.now()
     await release.ready(6)
@@ -74,7 +71,7 @@ describe('pods without their data', () => {
     const pods = nodes.filter(({ id, primary }) => id === owner?.id || primary === owner?.id).map(({ pod }) => pod)
     assert.equal(pods.length, 2)
     for (const pod of pods) await release.kubectl('delete', 'pvc', `data-${release.set}-${pod}`, '--wait=false')
-    await Promise.all(pods.map((pod) => lose(release, pod)))
+    await release.lose(...pods)
     const alive = [0, 1, 2, 3, 4, 5].find((pod) => !pods.includes(pod)) ?? assert.fail()
     const failed = async () => (await nodesOf(release, alive)).filter(({ fine }) => !fine).length === 2
     await until(failed, 'the shard to be given up', patienceMs, 500)
@@ -99,10 +96,10 @@ describe('pods without their data', () => {
     await release.upgrade(values({ valkey: { config: { hz: '20' } } }))
     await release.ready(6, 240_000)
     t.diagnostic(`rolling upgrade without volumes: ${Math.round((performance.now() - began) / 1000)} s`)
-    assertKept(t, 'rolling upgrade without volumes', await settled(writer))
+    assertKept(t, 'rolling upgrade without volumes', await writesOn(writer))
     await formed(release, 6, 3)
     const [primary] = (await nodesOf(release)).filter(({ slots }) => slots > 0)
-    await lose(release, primary?.pod ?? assert.fail())
+    await release.lose(primary?.pod ?? assert.fail())
     await release.ready(6)
     await afterLoss(t, writer, 'pod of a primary without a volume lost')
     await formed(release, 6, 3)
@@ -120,8 +117,8 @@ describe('pods without their data', () => {
     const writer = await release.writer(await release.target('plain', [`${release.set}-primary.p.svc.cluster.local`]))
     await release.upgrade(values({ valkey: { config: { hz: '20' } } }))
     await release.ready(3)
-    assertKept(t, 'rolling upgrade without volumes', await settled(writer))
-    await lose(release, await onePrimary(release, 3))
+    assertKept(t, 'rolling upgrade without volumes', await writesOn(writer))
+    await release.lose(await onePrimary(release, 3))
     await release.ready(3)
     await afterLoss(t, writer, 'pod of the primary without a volume lost')
     const primary = await onePrimary(release, 3)

@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import type { Values } from '../../support/chart.ts'
-import { assertKept, settled } from '../../support/chart-cluster.ts'
-import { installChart, type Release, testValues, type Writer } from '../../support/chart-release.ts'
+import { installChart, type Release, testValues } from '../../support/chart-release.ts'
 import { importCurl, onePrimary, sentinelsAgree } from '../../support/chart-replicas.ts'
+import { assertKept, type Writer, writesOn } from '../../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../../support/kube.ts'
 
 const app = { name: 'app', rules: '~* &* +@all', password: 'of-the-app' }
@@ -59,16 +59,16 @@ describe('replicas of a replication of the chart', () => {
     await release.ready(5)
     await onePrimary(release, 5)
     t.diagnostic(`3 to 5 pods: ${Math.round((performance.now() - began) / 1000)} s`)
-    assertKept(t, '3 to 5 pods, other conf and password', await settled(writer))
+    assertKept(t, '3 to 5 pods, other conf and password', await writesOn(writer))
     await movePrimary(release)
-    assertKept(t, 'a pod deleted that only pods 3 and 4 may follow', await settled(writer))
+    assertKept(t, 'a pod deleted that only pods 3 and 4 may follow', await writesOn(writer))
   }
 
   async function shrunk(t: TestContext, release: Release, writer: Writer, what: string, began: number): Promise<void> {
     await release.ready(3)
     const primary = await onePrimary(release, 3)
     t.diagnostic(`${what}: ${Math.round((performance.now() - began) / 1000)} s`)
-    assertKept(t, what, await settled(writer))
+    assertKept(t, what, await writesOn(writer))
     await sentinelsAgree(release, 3, primary)
   }
 

@@ -5,9 +5,10 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import { chartDir } from '../../support/chart.ts'
-import { aPrimary, formed, nodesOf, settled } from '../../support/chart-cluster.ts'
+import { aPrimary, formed, nodesOf } from '../../support/chart-cluster.ts'
 import { installChart, type Release, testValues } from '../../support/chart-release.ts'
 import { importCurl, onePrimary } from '../../support/chart-replicas.ts'
+import { writesOn } from '../../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../../support/kube.ts'
 import { until } from '../../support/until.ts'
 
@@ -58,11 +59,11 @@ describe('with snapshots only', { concurrency: 3 }, () => {
     const writer = await release.writer(await target)
     const before = await of.primaries(release)
     const pod = of.architecture === 'cluster' ? await aPrimary(release) : before[0]
-    await settled(writer)
-    await release.exec(pod ?? assert.fail(), 'sh', '-c', 'kill -KILL $(cat /run/valkey/pid)')
+    await writesOn(writer)
+    await release.signal(pod ?? assert.fail(), 'KILL')
     const replaced = async () => !(await of.primaries(release)).includes(pod ?? -1)
     await until(replaced, 'a replica to take over', patienceMs, 200)
-    const told = await settled(writer)
+    const told = await writesOn(writer)
     t.diagnostic(`${of.architecture}, kill -9 of a primary: ${JSON.stringify(told)}`)
     // What was under way to the replicas: each of the 12 writers has one write in flight.
     assert.ok(told.lost <= 12, JSON.stringify(told))

@@ -5,9 +5,10 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import type { Values } from '../../support/chart.ts'
-import { assertKept, formed, settled } from '../../support/chart-cluster.ts'
+import { formed } from '../../support/chart-cluster.ts'
 import { installChart, type Release, testValues } from '../../support/chart-release.ts'
 import { importCurl, onePrimary, sentinelsAgree } from '../../support/chart-replicas.ts'
+import { assertKept, writesOn } from '../../support/chart-writes.ts'
 import type { Target } from '../../support/chart-writer.ts'
 import { type Kube, requireKube, startKube } from '../../support/kube.ts'
 import { CONTROL_PLANE } from '../../support/kube-config.ts'
@@ -89,7 +90,7 @@ describe('TLS is turned on', { concurrency: 2 }, () => {
       )
       await release.upgrade(values(forClients))
       await release.ready(pods)
-      assertKept(t, `${architecture}: TLS for clients`, await settled(writer))
+      assertKept(t, `${architecture}: TLS for clients`, await writesOn(writer))
 
       const overTls = await release.writer(await tlsTarget(plain, release))
       const primary = await of.whole(release)
@@ -99,7 +100,7 @@ describe('TLS is turned on', { concurrency: 2 }, () => {
         await release.ready(pods)
       }
       assertKept(t, `${architecture}: on the plain port`, await writer.stop())
-      assertKept(t, `${architecture}: over TLS`, await settled(overTls))
+      assertKept(t, `${architecture}: over TLS`, await writesOn(overTls))
       assert.match(await withoutCertificate(release), /^NOAUTH Authentication required/)
 
       await assert.rejects(release.upgrade(values(everywhere)), /changes only while no pod runs/)
@@ -113,7 +114,7 @@ describe('TLS is turned on', { concurrency: 2 }, () => {
       t.diagnostic(
         `${architecture}: ended in ${Math.round((gone - began) / 1000)} s, back in ${Math.round((performance.now() - gone) / 1000)} s`,
       )
-      assertKept(t, `${architecture}: TLS everywhere`, await settled(overTls))
+      assertKept(t, `${architecture}: TLS everywhere`, await writesOn(overTls))
       assert.match(await withoutCertificate(release), /Error|certificate|closed|reset/i)
       const tested = await kube.helm('test', release.name, '--namespace', release.namespace, '--timeout', '120s')
       assert.match(tested, /Phase: +Succeeded/)
