@@ -40,7 +40,7 @@ const tables = (release: LocalRelease): Promise<string[]> =>
     }),
   )
 
-describe('architecture cluster, without Kubernetes', { timeout: 200_000 }, () => {
+describe('architecture cluster, without Kubernetes', () => {
   const localPods = sharedLocalPods()
   let started: Promise<{ pods: LocalPods; release: LocalRelease }> | undefined
   const start = async (pods: LocalPods) => {
@@ -69,6 +69,28 @@ describe('architecture cluster, without Kubernetes', { timeout: 200_000 }, () =>
     assert.match(await release.runTask('test'), / passed$/m)
     for (const probe of ['startup', 'liveness', 'readiness'] as const)
       assert.equal(await release.probe(0, probe), undefined)
+  })
+
+  test('a replica that was reset, and that the others still know, is met again by the job', async (t) => {
+    const it = await running(t)
+    if (it === undefined) return
+    const { release } = it
+    const replica = (await nodesOf(release)).find(({ role }) => role === 'replica')?.pod ?? assert.fail()
+    assert.equal(await release.ask(replica, 'CLUSTER', 'RESET', 'SOFT'), 'OK')
+    await release.runTask('init')
+    await formed(release, 6, 3)
+    await release.ready()
+  })
+
+  test('a drain that reaches neither a pod nor DNS takes nothing away', async (t) => {
+    const it = await running(t)
+    if (it === undefined) return
+    const { release } = it
+    const before = await tables(release)
+    const env = ['DOMAIN=c-headless.strict.svc.nowhere', 'REPLICAS_PER_PRIMARY=1', 'WAIT_SECONDS=2']
+    const drain = release.exec(0, 'env', ...env, 'sh', '/opt/valkey/scripts/cluster.sh', '3', 'drain')
+    await assert.rejects(drain, /nobody knows which pods there are, and nothing is taken away/)
+    assert.deepEqual(await tables(release), before)
   })
 
   test('kill -9 of a primary, twice in a row, loses nothing', async (t) => {

@@ -181,3 +181,21 @@ for (const shell of ['sh', 'busybox sh'])
     assert.equal(await pod.ask('GET', 'k1'), 'changed')
     await stop(child)
   })
+
+test('nobody logs in as a user whose password is not there, or empty', async (t) => {
+  if (requirePart(t, 'valkey-8.0') === undefined || requirePart(t, 'valkey-cli') === undefined) return
+  const pod = await makePod(t, 'sh')
+  pod.env['AUTH'] = 'yes'
+  writeFileSync(join(pod.dir, 'auth', 'default'), '\n')
+  writeFileSync(join(pod.dir, 'auth', 'user-app'), 'of-the-app\n')
+  writeFileSync(join(pod.dir, 'conf', 'users'), 'app ~* +@all\nlater ~* +@all\n')
+  const child = pod.start('no')
+  await until(async () => (await keysOf(pod)) === 0, pod.log, 30_000)
+  const login = (user: string, password: string) => pod.ask('AUTH', user, password)
+  assert.equal(await login('app', 'of-the-app'), 'OK')
+  for (const user of ['app', 'later', 'default']) assert.match(await login(user, ''), /^WRONGPASS/, user)
+  const anybody = await run('valkey-cli', ['-s', join(pod.dir, 'run', 'valkey.sock'), 'GET', 'k1'])
+  assert.match(anybody.stdout, /^NOAUTH/)
+  assert.match(pod.log(), /the user later is off: there is no password/)
+  await stop(child)
+})

@@ -46,12 +46,9 @@ ordinals() { awk "\$2 != \"-\" && ($1) { print \$2 }" "$work/nodes" | sort -n; }
 count() { ordinals "$1" | wc -l; }
 
 primary_of() { awk -v n="$1" '$2 == n { print $3 == "replica" ? $4 : "-" }' "$work/nodes"; }
-pod_of() { awk -v id="$1" '$1 == id { print $2 }' "$work/nodes"; }
 
-follows() {
-  look
-  [ "$(primary_of "$1")" = "$2" ]
-}
+# In a process of its own: what ends a run is here only not so yet.
+follows() { (look) && [ "$(primary_of "$1")" = "$2" ]; }
 
 is_primary() { [ "$(on "$1" INFO replication | field role)" = master ]; }
 

@@ -25,22 +25,26 @@ on() {
   ask "$(host "$pod")" "$PORT" "$@"
 }
 
+# ok POD WORDS…: a command that has to succeed. A pod that is away for a moment, in a roll, is waited for.
 ok() {
-  answer=$(on "$@")
-  [ "$answer" = OK ] || fail "pod $1: $2 $3: $answer"
+  for _ in $(seq 60); do
+    answer=$(on "$@")
+    case $answer in 'Could not connect'*) sleep 1 ;; *) break ;; esac
+  done
+  [ "$answer" = OK ] || fail "pod $1: $2 $3: ${answer:-no answer}"
 }
 
 # Before each step that changes anything; after the drain all is looked at anew.
 give_way() { ! overruled || fail 'a drain is under way, which wants another number of pods: it goes first'; }
 free() { ! overruled; }
 
-# Every pod knows every other one, under its present address.
+# Every pod knows every other one, under its present address. One that was reset is still known.
 meet() {
   seed=$(find_seed)
   assigned=$(on "$seed" CLUSTER INFO | field cluster_slots_assigned)
   for met in $(all); do
     [ "$met" != "$seed" ] || continue
-    ! knows "$seed" "$met" || continue
+    ! { knows "$seed" "$met" && knows "$met" "$seed"; } || continue
     # Distinct from the beginning: equal epochs are settled by chance. Refused where the node is no new one.
     on "$met" CLUSTER SET-CONFIG-EPOCH $((met + 1)) >/dev/null
     address=$(address "$(host "$met")")
@@ -56,6 +60,7 @@ form() {
   [ "${assigned:=0}" != 16384 ] || return 0
   for n in $(all); do
     keys=$(on "$n" DBSIZE)
+    case $keys in '' | *[!0-9]*) fail "pod $n does not tell whether it holds keys: ${keys:-no answer}" ;; esac
     [ "$keys" = 0 ] ||
       fail "pod $n holds keys ($keys) and $((16384 - assigned)) slots are nobody's: nothing is formed over data. Look at /data/nodes.conf of the pods, then: valkey-cli --cluster fix."
   done
@@ -146,7 +151,8 @@ choose_new() {
     its=$(primary_of "$n")
     if [ "$its" != - ]; then
       [ "$(count "\$4 == \"$its\"")" -gt "$REPLICAS_PER_PRIMARY" ] || continue
-      ok "$n" CLUSTER RESET SOFT
+      # It drops its copy first.
+      DEADLINE=60 ok "$n" CLUSTER RESET SOFT
       meet
       look
     fi
@@ -213,7 +219,7 @@ parted() {
     ! on "$m" CLUSTER INFO | grep -qx cluster_known_nodes:1 || continue
     found=yes
     say "pod $m leaves the cluster"
-    ok "$m" CLUSTER RESET HARD
+    DEADLINE=60 ok "$m" CLUSTER RESET HARD
     rm -f "$work/id.$m"
   done
   [ $found = no ]

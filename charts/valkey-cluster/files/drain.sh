@@ -27,6 +27,14 @@ above() {
     END { for (n in slots) print n, slots[n] }' "$work/raw"
 }
 
+heard() { grep -q myself "$work/raw"; }
+
+# Whether it can be told what pods there are: by one of them, or by DNS that knows of none.
+reachable() {
+  ask_all
+  heard || dns_answers
+}
+
 # find_existing: sets $existing to the number of pods up to the last that has to be drained. One that is known, has no slots and is not there
 # any more needs nothing.
 find_existing() {
@@ -42,7 +50,8 @@ find_existing() {
 claim() {
   for n in $(seq 0 $((wanted - 1))); do
     is=$(note "$n")
-    case $is in *' '*) continue ;; esac
+    # No answer, or an error.
+    case $is in '' | *' '*) continue ;; esac
     on "$n" CONFIG SET cluster-announce-human-nodename "${is%%_*}_${wanted}_$(($(date +%s) + $1))" >/dev/null
   done
 }
@@ -52,6 +61,7 @@ claim() {
 quiet=0 map=''
 at_rest() {
   ask_all
+  heard || { quiet=0; return 1; }
   now=$(awk 'NF > 8 { line = $1; for (i = 9; i <= NF; i++) line = line " " $i; print line }' "$work/raw")
   if [ "$now" = "$map" ]; then quiet=$((quiet + 1)); else quiet=0; fi
   map=$now
@@ -60,13 +70,13 @@ at_rest() {
 
 # drain: returns where there is something to drain, with $existing; else ends all.
 drain() {
-  ask_all
+  wait_until "${WAIT_SECONDS:-60}" 'a pod or DNS to answer: nobody knows which pods there are, and nothing is taken away' reachable || exit 1
   find_existing
   if [ "$existing" = "$wanted" ] && [ -z "$(address "$(host "$wanted")")" ]; then
     say "there is no pod above the first $wanted: nothing to drain"
     exit 0
   fi
-  grep -q myself "$work/raw" ||
+  heard ||
     fail "none of the first $wanted pods answers, and there are more, which may have slots: nothing is taken away. Rolling back to another revision first may help; --no-hooks takes them away all the same."
   claim 60
   while sleep 20; do claim 60; done &

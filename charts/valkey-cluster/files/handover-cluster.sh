@@ -1,14 +1,25 @@
 # Sourced by prestop.sh. A coordinated fail-over: the primary stops taking writes until the replica has them all (CLUSTER FAILOVER).
 # shellcheck shell=sh disable=SC2154 # me is of lib.sh
 
+# The cluster as this node sees it, in $run/prestop. One that is slow to answer is asked again.
+look() {
+  for _ in 1 2 3; do
+    here CLUSTER NODES >"$run/prestop"
+    ! grep -q myself "$run/prestop" || return 0
+    sleep 0.5
+  done
+}
+
 # Host names of this node's replicas.
 followers() {
-  id=$(here CLUSTER MYID)
-  here CLUSTER NODES | awk -v id="$id" '$3 ~ /slave/ && $3 !~ /fail/ && $4 == id { split($2, part, ","); print part[2] }'
+  awk '
+    $3 ~ /myself/ { id = $1 }
+    $3 ~ /slave/ && $3 !~ /fail/ { split($2, part, ","); of[part[2]] = $4 }
+    END { for (name in of) if (of[name] == id) print name }' "$run/prestop"
 }
 
 is_replica() { [ "$(role)" = slave ]; }
-owns_slots() { here CLUSTER NODES | awk '$3 ~ /myself/ && NF >= 9 { found = 1 } END { exit !found }'; }
+owns_slots() { awk '$3 ~ /myself/ && NF >= 9 { found = 1 } END { exit !found }' "$run/prestop"; }
 
 # Tells the others that this pod is about to end; in a cluster nothing else is made of it.
 leaving() { here CONFIG SET replica-priority 0 >/dev/null; }
@@ -16,16 +27,19 @@ leaving() { here CONFIG SET replica-priority 0 >/dev/null; }
 # all_leave: whether every pod that there is has been about to end for some time. One that is started anew would be back by now: a release that is
 # scaled to nothing has nobody who comes.
 all_leave() {
-  for each in $(addresses "$DOMAIN"); do
+  all=$(addresses "$DOMAIN")
+  [ -n "$all" ] || { leave_since=''; return 1; }
+  for each in $all; do
     [ "$(DEADLINE=1 ask "$each" "$PORT" CONFIG GET replica-priority | tail -n 1)" = 0 ] || { leave_since=''; return 1; }
   done
   leave_since=${leave_since:-$(date +%s)}
-  [ $(($(date +%s) - leave_since)) -ge "${LEAVE_SECONDS:-30}" ]
+  [ $(($(date +%s) - leave_since)) -ge "30" ]
 }
 
 hand_over() {
   leave_since=''
   while time_left && [ "$(role)" = master ]; do
+    look
     owns_slots || return 0
     for follower in $(followers); do
       [ "$(ask "$follower" "$PORT" INFO replication | field master_link_status)" = up ] || continue
@@ -36,7 +50,7 @@ hand_over() {
         sleep 0.1
       done
     done
-    here CLUSTER NODES | grep -q slave || return 0
+    grep -q slave "$run/prestop" || return 0
     # A replica may be away for a moment, in the same roll, and is waited for: started anew without us it could be promoted with less
     # than we have. Of a release that is being removed nobody comes back.
     ! removed || { say 'the release is being removed: nobody to hand over to'; return 0; }
@@ -46,6 +60,4 @@ hand_over() {
 }
 
 # Whether the pods' own Service is gone while DNS answers.
-removed() {
-  [ -z "$(address "$me")" ] && [ -n "$(address "kubernetes.default.svc.${DOMAIN#*.*.svc.}")" ]
-}
+removed() { [ -z "$(address "$me")" ] && dns_answers; }

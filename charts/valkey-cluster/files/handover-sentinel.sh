@@ -3,13 +3,13 @@
 # shellcheck shell=sh
 . "${0%/*}/sentinel-lib.sh"
 
-# Milliseconds that writes wait at most if we are killed in between; it is renewed.
-pause_ms=5000
+# Milliseconds that writes wait at most if we are killed in between; it is renewed, long before it is over, though answers take seconds.
+pause_ms=10000
 held=''
 hold() {
   now=$(date +%s)
   [ "$now" != "$held" ] || return 0
-  here CLIENT PAUSE $pause_ms WRITE >/dev/null
+  [ "$(here CLIENT PAUSE $pause_ms WRITE)" = OK ] || return 1
   held=$now
 }
 release() {
@@ -67,42 +67,49 @@ has_successor() {
   [ -n "$successor" ]
 }
 
-# in_time SECONDS COMMAND…: polls, holding the writes.
+# in_time SECONDS COMMAND…: polls, holding the writes; fails where they cannot be held, unless another takes over already.
 in_time() {
   ends_at=$(($(date +%s) + $1))
   shift
   while [ "$(date +%s)" -le "$ends_at" ]; do
-    hold
+    hold || [ $replaced = yes ] || return 1
     ! "$@" || return 0
     sleep 0.05
   done
   return 1
 }
 
+follows_successor() { case $(here REPLICAOF "$(host "$successor")" "$PORT") in OK*) ;; *) return 1 ;; esac; }
+
 attempt() {
+  replaced=no
   crowd
   in_step 0 && somebody_fit || return 1
   # Found before the writes are held, which is to be short.
   willing || { say 'no other sentinel takes this pod for the primary'; return 1; }
   informed || return 1
-  hold
+  hold || { say 'writes could not be held'; return 1; }
   offset=$(here INFO replication | field master_repl_offset)
+  [ -n "$offset" ] || return 1
   in_time 3 in_step "$offset" || { say 'a replica is not in step'; return 1; }
   fail_over || return 1
+  replaced=yes
   # No longer than sentinels try.
   in_time $((FAILOVER_TIMEOUT_MS / 1000 + 2)) has_successor || { say 'no replica was promoted'; return 1; }
-  here REPLICAOF "$(host "$successor")" "$PORT" >/dev/null
+  in_time 5 follows_successor || say "this server does not answer: a sentinel is to tell it to follow pod $successor"
   say "handed over to pod $successor"
 }
 
 hand_over() {
+  silence=0
   while time_left && [ "$(role)" = master ]; do
     if attempt; then
       release
       return
     fi
     release
-    [ -n "$(standing)" ] || { say 'no other server answers: nobody to hand over to'; return; }
+    if [ -n "$(standing)" ]; then silence=0; else silence=$((silence + 1)); fi
+    [ $silence -lt 3 ] || { say 'no other server answers: nobody to hand over to'; return; }
     sleep 0.5
   done
 }

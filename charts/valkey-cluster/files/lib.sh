@@ -16,12 +16,23 @@ say() { printf '%s %s\n' "$(date -u +%H:%M:%S)" "$*" >&2; }
 # secret NAME: the first line of a file of the secret, read anew at each call, since it changes while we run.
 secret() {
   line=''
-  IFS= read -r line <"$auth/$1" || :
+  { IFS= read -r line <"$auth/$1"; } 2>/dev/null || :
   printf %s "$line"
 }
 
-# digest NAME: of a secret, as users are written.
-digest() { secret "$1" | sha256sum | cut -c 1-64; }
+# digest NAME: of a secret, as users are written. There is none of nothing: a user whose password is empty lets everyone in.
+digest() { [ -n "$(secret "$1")" ] && secret "$1" | sha256sum | cut -c 1-64; }
+
+# user NAME SECRET STATE RULES: a line of an ACL file. Without a password it is off: a pod does not see the secret of a user that was added since it
+# was made.
+user() {
+  if hash=$(digest "$2"); then
+    printf 'user %s %s #%s %s\n' "$1" "$3" "$hash" "$4"
+  else
+    say "the user $1 is off: there is no password in $auth/$2"
+    printf 'user %s off -@all\n' "$1"
+  fi
+}
 
 # as_system WORDS…: valkey-cli as the system's own user, under a deadline. The password is in the environment of that one process alone. What is
 # answered, errors too, is on standard output.
@@ -79,3 +90,28 @@ addresses() {
     found && /^Address/ { sub(/^Address[^:]*: */, ""); sub(/ .*/, ""); print ($0 ~ /:/), $0 }' | sort -u -k 1,1n -k 2,2 | cut -d " " -f 2
 }
 address() { addresses "$1" | head -n 1; }
+
+# Whether there is DNS at all: a name that it does not know may be one that it was not asked for.
+dns_answers() { [ -n "$(address "kubernetes.default.svc.${DOMAIN#*.*.svc.}")" ]; }
+
+# dumped COMMAND…: a save of all that is there now, which has ended well. It is waited for as long as COMMAND says so.
+dumped() {
+  # One that is under way began before the last writes.
+  while "$@"; do
+    here INFO persistence >"$run/persistence"
+    [ "$(field rdb_bgsave_in_progress <"$run/persistence")" != 0 ] || break
+    sleep 0.2
+  done
+  saves=$(field rdb_saves <"$run/persistence")
+  [ -n "$saves" ] || return 1
+  case $(here BGSAVE SCHEDULE) in *started* | *scheduled*) ;; *) return 1 ;; esac
+  while "$@"; do
+    sleep 0.2
+    here INFO persistence >"$run/persistence"
+    # It may be scheduled still, or not answer.
+    [ "$(field rdb_bgsave_in_progress <"$run/persistence")" = 0 ] || continue
+    [ "$(field rdb_last_bgsave_status <"$run/persistence")" = ok ] || return 1
+    [ "$(field rdb_saves <"$run/persistence")" = "$saves" ] || return 0
+  done
+  return 1
+}

@@ -28,7 +28,7 @@ echo "$work" >"$run/work"
 [ "$work" = "$before" ] || alive_after_all
 echo look >>"$run/hung"
 echo "no answer, and nothing done since the last look: ${answer:-silence}"
-if [ "$(wc -l <"$run/hung")" -ge "${HUNG_LOOKS:-3}" ]; then
+if [ "$(wc -l <"$run/hung")" -ge 3 ]; then
   if [ -w /proc/1/fd/2 ]; then say 'the server does not answer and does nothing: it is ended' 2>/proc/1/fd/2; fi
   rm -f "$run/hung"
   kill -KILL "$pid"

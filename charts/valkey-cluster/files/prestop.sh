@@ -7,7 +7,15 @@ if [ -w /proc/1/fd/2 ]; then exec 2>/proc/1/fd/2; fi
 ends=$(($(date +%s) + PRESTOP_TIMEOUT))
 time_left() { [ "$(date +%s)" -lt "$ends" ]; }
 
-role() { here INFO replication | field role; }
+# The server's role. One that is slow to answer is asked again: whoever is taken for no primary hands nothing over.
+role() {
+  for _ in 1 2 3; do
+    role=$(here INFO replication | field role)
+    [ -z "$role" ] || break
+    sleep 0.5
+  done
+  printf %s "$role"
+}
 leaving() { :; }
 
 case $ARCHITECTURE in
@@ -16,30 +24,9 @@ case $ARCHITECTURE in
   *) hand_over() { :; } ;;
 esac
 
-persistence() { here INFO persistence >"$run/prestop"; }
-is() { [ "$(field "$1" <"$run/prestop")" = "$2" ]; }
-
 save() {
-  persistence
-  # One that is under way began before the last writes.
-  while time_left && is rdb_bgsave_in_progress 1; do
-    sleep 0.2
-    persistence
-  done
-  saves=$(field rdb_saves <"$run/prestop")
-  case $(here BGSAVE SCHEDULE) in *started* | *scheduled*) say 'saving' ;; *) say 'no save could be started'; return ;; esac
-  while time_left; do
-    persistence
-    if is rdb_bgsave_in_progress 0; then
-      if ! is rdb_saves "$saves"; then
-        say "saved: $(field rdb_last_bgsave_status <"$run/prestop")"
-        return
-      fi
-      is rdb_last_bgsave_status ok || { say 'the save failed'; return; }
-    fi
-    sleep 0.2
-  done
-  say 'the save did not end in time'
+  say 'saving'
+  if dumped time_left; then say 'saved: ok'; else say 'the save failed, or did not end in time'; fi
 }
 
 # A server whose first append-only file is not complete refuses to end.

@@ -16,9 +16,9 @@ join() {
     : >"$run/joining"
     let_in off
   fi
-  if grep -q ' connected [0-9[]' "$run/nodes"; then let_in on; fi
+  if grep -q ' connected [0-9[]' "$run/nodes"; then let_in on || return 0; fi
   if awk '$3 ~ /myself/ && ($3 ~ /slave/ || NF >= 9) { found = 1 } END { exit !found }' "$run/nodes"; then
-    rm -f "$run/joining"
+    ! forgotten || rm -f "$run/joining"
   else
     take_place
   fi
@@ -54,9 +54,10 @@ take_over_allowed() {
 
 guard() {
   here INFO replication >"$run/link"
+  grep -q '^role:' "$run/link" || return 0
   if grep -q '^role:slave' "$run/link" && grep -q '^master_link_status:down' "$run/link"; then
     since=${since:-$(date +%s)}
-    if [ $(($(date +%s) - since)) -lt "${HOLD_SECONDS:-20}" ] && comes_back "$(field master_host <"$run/link")"; then
+    if [ $(($(date +%s) - since)) -lt 20 ] && comes_back "$(field master_host <"$run/link")"; then
       take_over_allowed no
       return 0
     fi

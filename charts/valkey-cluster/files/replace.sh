@@ -18,7 +18,9 @@ view() {
 # let_in on|off: an empty server tells clients of a cluster without slots, and they would forget the one they know. Until it is a part of that it
 # takes no logins but ours.
 let_in() {
-  for user in default $(cut -d ' ' -f 1 "$conf/users"); do here ACL SETUSER "$user" "$1" >/dev/null; done
+  all=yes
+  for each in default $(cut -d ' ' -f 1 "$conf/users"); do [ "$(here ACL SETUSER "$each" "$1")" = OK ] || all=no; done
+  [ $all = yes ]
 }
 
 # The nodes of before, by $run/shards: id, health, and the primary that has their slots now, or -.
@@ -50,8 +52,19 @@ take_place() {
   fi
   [ "$(here CLUSTER REPLICATE "$primary")" = OK ] || return 0
   say "this pod is a replica of $primary now"
-  while read -r old _; do
-    say "forgetting node $old, which it was before"
-    for member in $(addresses "$DOMAIN"); do ask "$member" "$PORT" CLUSTER FORGET "$old" >/dev/null; done
-  done <"$run/before"
+}
+
+# forgotten: whether nobody knows this pod as another node any more; whoever does is told to forget that.
+forgotten() {
+  own=$(here CLUSTER MYID) all=yes
+  for member in $(addresses "$DOMAIN"); do
+    ask "$member" "$PORT" CLUSTER SHARDS >"$run/shards"
+    before "$own" >"$run/before"
+    while read -r old _; do
+      say "$member forgets node $old, which this pod was before"
+      ask "$member" "$PORT" CLUSTER FORGET "$old" >/dev/null
+      all=no
+    done <"$run/before"
+  done
+  [ $all = yes ]
 }

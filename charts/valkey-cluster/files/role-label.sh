@@ -2,7 +2,7 @@
 # Gives this pod the label that the Services for the primary and for replicas select. Woken by sentinel.sh beside it; a pod that becomes the
 # primary takes the label from the others first, whose own helpers may be gone with their node.
 . "${0%/*}/lib.sh"
-roles=${ROLE_DIR:-/run/role}
+roles=/run/role
 account=/var/run/secrets/kubernetes.io/serviceaccount
 
 case $KUBERNETES_SERVICE_HOST in *:*) server=[$KUBERNETES_SERVICE_HOST] ;; *) server=$KUBERNETES_SERVICE_HOST ;; esac

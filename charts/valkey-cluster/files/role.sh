@@ -72,7 +72,7 @@ lead() {
 
 begin() {
   : >"$running"
-  holds_until=$(($(date +%s) + ${HOLD_SECONDS:-20}))
+  holds_until=$(($(date +%s) + 20))
   settle >/dev/null &
   settling=$!
 }

@@ -5,7 +5,7 @@
 . "${0%/*}/sentinel-lib.sh"
 
 file=$kept/sentinel.conf
-roles=${ROLE_DIR:-/run/role}
+roles=/run/role
 
 # The primary's pod: as kept; else as others say; the first one of a release that begins.
 first_primary() {
@@ -46,9 +46,9 @@ asks="$asks +sentinel|get-master-addr-by-name +sentinel|masters +sentinel|master
 
 # The servers' users, who know their passwords here too: who logs in to the primary may ask for it.
 clients() {
-  if [ "$AUTH" = yes ]; then echo "user default on #$(digest default) $asks"; else echo "user default on nopass $asks"; fi
+  if [ "$AUTH" = yes ]; then user default default on "$asks"; else echo "user default on nopass $asks"; fi
   while read -r name _; do
-    [ -z "$name" ] || echo "user $name on #$(digest "user-$name") $asks"
+    [ -z "$name" ] || user "$name" "user-$name" on "$asks"
   done <"$conf/users"
 }
 
@@ -61,7 +61,7 @@ write_conf() {
     listen
     printf '%s\n' 'bind * -::*' 'protected-mode no' 'daemonize no' 'logfile ""' "dir $kept" \
       "unixsocket $run/sentinel.sock" 'unixsocketperm 700' \
-      "user valkey-system on #$(digest valkey-system) ~* &* +@all" \
+      "$(user valkey-system valkey-system on '~* &* +@all')" \
       'sentinel sentinel-user valkey-system' "sentinel sentinel-pass $password" \
       'sentinel resolve-hostnames yes' 'sentinel announce-hostnames yes' \
       "sentinel announce-ip $me" "sentinel announce-port $SENTINEL_PORT" \

@@ -10,13 +10,13 @@ write_acl() {
   if [ -e "$run/joining" ]; then let=off; else let=on; fi
   {
     if [ "$AUTH" = yes ]; then
-      printf 'user default %s #%s ~* &* +@all\n' $let "$(digest default)"
+      user default default $let '~* &* +@all'
     else
       printf 'user default %s nopass ~* &* +@all\n' $let
     fi
-    printf 'user valkey-system on #%s ~* &* +@all\n' "$(digest valkey-system)"
+    user valkey-system valkey-system on '~* &* +@all'
     while read -r name rules; do
-      [ -z "$name" ] || printf 'user %s %s #%s resetchannels -@all %s\n' "$name" $let "$(digest "user-$name")" "$rules"
+      [ -z "$name" ] || user "$name" "user-$name" $let "resetchannels -@all $rules"
     done <"$conf/users"
   } >"$run/users.acl.new"
   mv "$run/users.acl.new" "$run/users.acl"
@@ -67,7 +67,12 @@ switch() {
     sleep 1
   done
   # A dump of all that is there comes before the append-only file goes.
-  if [ "$1" = no ]; then until dumped "$2"; do runs "$2" || return 0; done; fi
+  if [ "$1" = no ]; then
+    until dumped runs "$2"; do
+      runs "$2" || return 0
+      sleep 1
+    done
+  fi
   until [ "$(here CONFIG SET appendonly "$1")" = OK ]; do
     runs "$2" || return 0
     sleep 1
@@ -89,20 +94,6 @@ rewritten() {
   here INFO persistence >"$run/persistence"
   [ "$(field aof_rewrite_in_progress <"$run/persistence")$(field aof_rewrite_scheduled <"$run/persistence")" = 00 ] &&
     [ "$(field aof_last_bgrewrite_status <"$run/persistence")" = ok ] && has_aof
-}
-
-# dumped PID: a save that began now and has ended well.
-dumped() {
-  before=$(here INFO persistence | field rdb_saves)
-  here BGSAVE SCHEDULE >/dev/null
-  while runs "$1"; do
-    sleep 1
-    here INFO persistence >"$run/persistence"
-    [ "$(field rdb_bgsave_in_progress <"$run/persistence")" = 0 ] || continue
-    [ "$(field rdb_saves <"$run/persistence")" = "$before" ] || return 0
-    [ "$(field rdb_last_bgsave_status <"$run/persistence")" = ok ] || return 1
-  done
-  return 1
 }
 
 # A primary that was killed and has no append-only file has lost writes that its replicas still have. Back at once it would go on as the
@@ -157,7 +148,9 @@ await_end() {
 main() {
   mkdir -p "$run"
   rm -f "$run/switching" "$run/pid" "$run/hung" "$run/joining"
-  sh "${0%/*}/watch.sh" &
+  # Of a switch that was killed before its end.
+  rm -rf "$data/appendonlydir.old"
+  keep_running "${0%/*}/watch.sh" &
   if [ "$ARCHITECTURE" = cluster ]; then
     . "${0%/*}/replace.sh"
     # Before it can be taken for a ready pod of a cluster that is not formed yet, and its roll goes on to the next.

@@ -3,56 +3,63 @@
 # seconds: not every image has a program that waits for changes of files.
 . "${0%/*}/lib.sh"
 
-state() { cat "$auth"/* "$tls"/tls.crt "$tls"/ca.crt 2>/dev/null | sha256sum; }
+passwords() { cat "$auth"/* 2>/dev/null | sha256sum; }
+certificate() { cat "$tls/tls.crt" "$tls/ca.crt" 2>/dev/null | sha256sum; }
 
+# take_passwords: whether all were taken by whoever is here, the server and, where there is one, the sentinel.
 take_passwords() {
-  [ "$AUTH" = no ] || take default default
-  while read -r name _; do
-    [ -z "$name" ] || take "$name" "user-$name"
-  done <"$conf/users"
+  all=yes
+  for socket in valkey sentinel; do
+    [ -S "$run/$socket.sock" ] || continue
+    [ "$AUTH" = no ] || take default default || all=no
+    while read -r name _; do
+      [ -z "$name" ] || take "$name" "user-$name" || all=no
+    done <"$conf/users"
+  done
+  [ $all = yes ]
 }
 
-# set_user USER RULE: on the server, and where there is a sentinel beside it on that too.
-set_user() {
-  here ACL SETUSER "$1" "$2" >/dev/null
-  [ ! -S "$run/sentinel.sock" ] || as_system -s "$run/sentinel.sock" ACL SETUSER "$1" "$2" >/dev/null
-}
+at_socket() { as_system -s "$run/$socket.sock" "$@"; }
 
 # take USER FILE: the new password and, for a while, those before, since other pods and clients learn of it later. Meanwhile one of them may be the
 # password again, as after a rollback.
 take() {
-  new=$(digest "$2")
-  before=$(here ACL GETUSER "$1" | grep -E '^[0-9a-f]{64}$' | grep -vx "$new")
-  [ -n "$before" ] || return 0
-  say "a new password for $1"
-  set_user "$1" "#$new"
+  # Of a user that was added since this pod was made.
+  new=$(digest "$2") || return 0
+  has=$(at_socket ACL GETUSER "$1" | grep -E '^[0-9a-f]{64}$') || return 1
+  before=$(printf '%s\n' "$has" | grep -vx "$new") || return 0
+  [ "$(at_socket ACL SETUSER "$1" "#$new")" = OK ] || return 1
+  say "$socket has a new password for $1"
   (
     sleep "${PASSWORD_GRACE:-120}"
     for one in $before; do
-      [ "$one" = "$(digest "$2")" ] || set_user "$1" "!$one"
+      # One that is not there any more is an error.
+      until [ "$one" = "$(digest "$2")" ]; do
+        case $(at_socket ACL SETUSER "$1" "!$one") in OK | ERR*) break ;; esac
+        sleep 5
+      done
     done
   ) &
 }
 
 take_certificate() {
   [ -f "$tls/tls.crt" ] || return 0
-  case $(here CONFIG SET tls-cert-file "$tls/tls.crt" tls-key-file "$tls/tls.key" tls-ca-cert-file "$tls/ca.crt") in
+  answer=$(here CONFIG SET tls-cert-file "$tls/tls.crt" tls-key-file "$tls/tls.key" tls-ca-cert-file "$tls/ca.crt")
+  case $answer in
     OK) say 'the certificate on the volume is served' ;;
-    *) say 'the certificate on the volume was refused; the one before is still served' ;;
+    ERR*) say 'the certificate on the volume was refused; the one before is still served' ;;
+    *) return 1 ;;
   esac
 }
 
 main() {
-  # The first look too: what changed while the server came up is not missed.
-  known=''
+  # The first look too: what changed while the server came up is not missed. What was not taken is tried again at the next one.
+  known='' served=''
   while sleep "${WATCH_SECONDS:-5}"; do
-    now=$(state)
-    [ "$now" != "$known" ] || continue
-    # Tried again at the next look, where the server is away just now.
-    [ "$(here PING)" = PONG ] || continue
-    known=$now
-    take_passwords
-    take_certificate
+    now=$(passwords)
+    [ "$now" = "$known" ] || ! take_passwords || known=$now
+    now=$(certificate)
+    [ "$now" = "$served" ] || ! take_certificate || served=$now
   done
 }
 
