@@ -40,7 +40,8 @@ test('the chart renders what chartConf says, for every values file and for value
   if (!requireHelm(t)) return
   const seed = chartSeed()
   t.diagnostic(`seed ${seed}`)
-  await inPairs([password, ...files, ...sampleValues(seed, 100)], async (values) => {
+  const bytes = { ...password, resources: { limits: { memory: 536_870_912 } } }
+  await inPairs([password, bytes, ...files, ...sampleValues(seed, 100)], async (values) => {
     const rendered = parseConf(confOf(await render(values)))
     const wanted = chartConf(overlayValues(defaultValues(), values) as ChartValues)
     assert.equal(diffConf(wanted, rendered, null).file, false, `${renderConf(wanted)}\n${JSON.stringify(values)}`)
@@ -142,6 +143,28 @@ describe('real servers start with it', () => {
         if (!requireHelm(t)) return
         await start(path, await render(values))
       })
+})
+
+describe('a server without save points and append-only file', () => {
+  for (const { version, path } of valkeyBinaries())
+    test(`valkey ${version}: what was written last is there after an order to end`, async (t) => {
+      if (!requireHelm(t)) return
+      const values = { ...password, architecture: 'standalone', persistence: { appendOnly: false, save: '' } }
+      const args = parseConf(confOf(await render(values)))
+        .filter(({ name }) => ['save', 'appendonly', 'shutdown-on-sigterm'].includes(name))
+        .flatMap((line) => [`--${line.name}`, ...line.args])
+      const dir = mkdtempSync(join(tmpdir(), 'vkchart-'))
+      t.after(() => rmSync(dir, { recursive: true }))
+      const begin = () => startRawValkey({ binary: path, args, dir })
+      const server = await begin()
+      await server.call('SET', 'k', 'v')
+      await server.stop()
+      const again = await begin()
+      const kept = await again.call('GET', 'k')
+      // One whose directory is gone cannot save, and does not end.
+      await again.stop()
+      assert.equal(kept, 'v')
+    })
 })
 
 describe('the exporter’s user', () => {

@@ -1,16 +1,22 @@
-{{/* A value as valkey's own reader takes it: bare where it is plain, else quoted. YAML's yes is true, and a large number has an exponent. */}}
+{{/* A value as valkey's own reader takes it: bare where it is plain, else quoted. YAML's yes is true. */}}
 {{- define "valkey.quote" -}}
-{{- $text := toString . -}}
-{{- if kindIs "bool" . }}{{ $text = ternary "yes" "no" . }}
-{{- else if and (kindIs "float64" .) (eq (floor .) .) }}{{ $text = int64 . | toString }}{{ end -}}
+{{- $text := include "valkey.text" . -}}
+{{- if kindIs "bool" . }}{{ $text = ternary "yes" "no" . }}{{ end -}}
 {{- if regexMatch "^[A-Za-z0-9_./:@+,=*-]+$" $text -}}{{ $text }}
 {{- else -}}"{{ $text | replace "\\" "\\\\" | replace "\"" "\\\"" | replace "\n" "\\n" | replace "\r" "\\r" | replace "\t" "\\t" }}"
 {{- end -}}
 {{- end }}
 
+{{/* A number or a text as it was written: a large number of YAML has an exponent. */}}
+{{- define "valkey.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ int64 . }}{{ else }}{{ toString . }}{{ end -}}
+{{- end }}
+
+{{- define "valkey.memoryLimit" -}}{{ dig "limits" "memory" "" .Values.resources | include "valkey.text" }}{{- end }}
+
 {{/* maxmemory: as given, else three quarters of the memory limit in bytes, else 0 */}}
 {{- define "valkey.maxMemory" -}}
-{{- $limit := dig "limits" "memory" "" .Values.resources | toString -}}
+{{- $limit := include "valkey.memoryLimit" . -}}
 {{- if ne (toString .Values.valkey.maxMemory) "" -}}{{ include "valkey.quote" .Values.valkey.maxMemory }}
 {{- else if $limit -}}{{- div (mul (include "valkey.bytes" $limit | int64) 3) 4 -}}
 {{- else -}}0
@@ -68,6 +74,9 @@ save {{ .Values.persistence.save }}
 {{- else }}
 save ""
 {{- end }}
+{{- if and .Values.persistence.enabled (not .Values.persistence.save) (not .Values.persistence.appendOnly) }}
+shutdown-on-sigterm save
+{{- end }}
 appendonly {{ ternary "yes" "no" .Values.persistence.appendOnly }}
 appendfsync {{ .Values.persistence.appendFsync }}
 maxmemory {{ include "valkey.maxMemory" . }}
@@ -92,4 +101,14 @@ cluster-allow-replica-migration no
 {{ $name }} {{ include "valkey.quote" . }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* Users beside default and valkey-system: name and rules, a line each; their passwords are in a secret. */}}
+{{- define "valkey.users" -}}
+{{- range .Values.auth.users -}}
+{{ .name }} {{ .rules }}
+{{ end -}}
+{{- if .Values.metrics.enabled -}}
+valkey-metrics {{ include "valkey.exporterRules" . }}
+{{ end -}}
 {{- end }}

@@ -1,13 +1,15 @@
-{{/* Settings of the scripts, none of them secret. One place, so that server, probes, jobs and tests agree. */}}
-{{- define "valkey.env" -}}
+{{/* Settings of the scripts of jobs and tests, none of them secret */}}
+{{- define "valkey.toolEnv" -}}
 {{- if eq .Values.architecture "cluster" }}
 - { name: PODS, value: {{ include "valkey.pods" . | quote }} }
+- { name: REPLICAS_PER_PRIMARY, value: {{ .Values.cluster.replicasPerPrimary | quote }} }
 {{- end }}
-{{ include "valkey.serverEnv" . }}
+{{ include "valkey.env" . }}
 {{- end }}
 
-{{/* Those of a server. Of a cluster it is not told how many there are: more or fewer must not restart it. */}}
-{{- define "valkey.serverEnv" -}}
+{{/* Those that they share with servers and probes, so that all agree. Of a cluster a server is not told how many there are and of which kind: more
+or fewer must not restart it. */}}
+{{- define "valkey.env" -}}
 {{- if ne .Values.architecture "cluster" }}
 - { name: PODS, value: {{ include "valkey.pods" . | quote }} }
 {{- end }}
@@ -18,7 +20,6 @@
 - { name: TLS, value: {{ include "valkey.linkTls" . | quote }} }
 - { name: AUTH, value: {{ ternary "yes" "no" .Values.auth.enabled | quote }} }
 {{- if eq .Values.architecture "cluster" }}
-- { name: REPLICAS_PER_PRIMARY, value: {{ .Values.cluster.replicasPerPrimary | quote }} }
 - { name: BUS_PORT, value: {{ include "valkey.busPort" . | quote }} }
 - { name: NODE_TIMEOUT_MS, value: {{ .Values.cluster.nodeTimeoutMs | quote }} }
 {{- end }}
@@ -30,8 +31,6 @@
 - { name: DOWN_AFTER_MS, value: {{ .Values.replication.sentinel.downAfterMs | quote }} }
 - { name: FAILOVER_TIMEOUT_MS, value: {{ .Values.replication.sentinel.failoverTimeoutMs | quote }} }
 {{- end }}
-- { name: PRESTOP_DELAY, value: {{ .Values.lifecycle.preStop.delay | quote }} }
-- { name: PRESTOP_TIMEOUT, value: {{ .Values.lifecycle.preStop.timeoutSeconds | quote }} }
 {{- end }}
 
 {{/* What every container of ours that talks to a server sees */}}
@@ -51,16 +50,16 @@
     defaultMode: 0440
     sources:
       - secret:
-          name: {{ include "valkey.systemSecret" . }}
+          name: {{ include "valkey.systemSecret" . | quote }}
           items: [{ key: valkey-system, path: valkey-system }]
       {{- if .Values.metrics.enabled }}
       - secret:
-          name: {{ include "valkey.metricsSecret" . }}
+          name: {{ include "valkey.metricsSecret" . | quote }}
           items: [{ key: valkey-metrics, path: user-valkey-metrics }]
       {{- end }}
       {{- if .Values.auth.enabled }}
       - secret:
-          name: {{ include "valkey.authSecret" . }}
+          name: {{ include "valkey.authSecret" . | quote }}
           items: [{ key: {{ empty .Values.auth.existingSecret | ternary "password" .Values.auth.existingSecretPasswordKey | quote }}, path: default }]
       {{- range .Values.auth.users }}
       - secret:
@@ -70,6 +69,6 @@
       {{- end }}
 {{- if .Values.tls.enabled }}
 - name: tls
-  secret: { secretName: {{ include "valkey.tlsSecret" . }}, defaultMode: 0440 }
+  secret: { secretName: {{ include "valkey.tlsSecret" . | quote }}, defaultMode: 0440 }
 {{- end }}
 {{- end }}

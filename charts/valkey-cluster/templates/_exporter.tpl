@@ -12,7 +12,7 @@
 
 {{- define "valkey.exporterContainer" -}}
 - name: exporter
-  image: {{ include "valkey.image" (dict "image" .Values.metrics.image "context" .) }}
+  image: {{ include "valkey.image" (dict "image" .Values.metrics.image "context" .) | quote }}
   imagePullPolicy: {{ .Values.metrics.image.pullPolicy }}
   securityContext: {{- toYaml .Values.containerSecurityContext | nindent 4 }}
   args:
@@ -44,7 +44,7 @@
 {{- define "valkey.exporterVolume" -}}
 - name: exporter
   secret:
-    secretName: {{ include "valkey.metricsSecret" . }}
+    secretName: {{ include "valkey.metricsSecret" . | quote }}
     defaultMode: 0440
     items: [{ key: exporter.json, path: exporter.json }]
 {{- end }}

@@ -18,8 +18,8 @@
 {{- end }}
 
 {{- define "valkey.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "valkey.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "valkey.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "valkey.labels" -}}
@@ -60,7 +60,6 @@ imagePullSecrets:
 {{- end -}}
 {{- end }}
 
-{{- define "valkey.hasTls" -}}{{ if .Values.tls.enabled }}yes{{ end }}{{- end }}
 {{- define "valkey.hasPlain" -}}{{ if or (not .Values.tls.enabled) .Values.tls.allowPlaintext }}yes{{ end }}{{- end }}
 
 {{/* The port that clients use */}}

@@ -18,35 +18,22 @@ template:
         {{- include "valkey.toolContainer" $ | nindent 8 }}
         command: [sh, /opt/valkey/scripts/cluster.sh, {{ include "valkey.pods" $ | quote }}{{ with .mode }}, {{ . }}{{ end }}]
         env:
-          {{- include "valkey.env" $ | nindent 10 }}
+          {{- include "valkey.toolEnv" $ | nindent 10 }}
           - { name: WAIT_SECONDS, value: {{ .wait | quote }} }
         resources: {{- toYaml $.Values.cluster.job.resources | nindent 10 }}
 {{- end }}
 
 {{/* What every pod of ours that is no server has */}}
 {{- define "valkey.toolPod" -}}
-serviceAccountName: {{ include "valkey.serviceAccountName" . }}
-automountServiceAccountToken: false
-enableServiceLinks: false
-{{- include "valkey.pullSecrets" . }}
-securityContext: {{- toYaml .Values.podSecurityContext | nindent 2 }}
-{{- with .Values.nodeSelector }}
-nodeSelector: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.tolerations }}
-tolerations: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
+{{ include "valkey.anyPod" . }}
 volumes:
   {{- include "valkey.clientVolumes" . | nindent 2 }}
   - name: tmp
-    emptyDir: { sizeLimit: {{ .Values.emptyDirSizeLimit }} }
+    emptyDir: { sizeLimit: {{ .Values.emptyDirSizeLimit | quote }} }
 {{- end }}
 
 {{- define "valkey.toolContainer" -}}
-image: {{ include "valkey.image" (dict "image" .Values.image "context" .) }}
+image: {{ include "valkey.image" (dict "image" .Values.image "context" .) | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext: {{- toYaml .Values.containerSecurityContext | nindent 2 }}
 volumeMounts:

@@ -1,5 +1,10 @@
-{{/* Where pods may run */}}
-{{- define "valkey.placement" -}}
+{{/* What every pod has, of a server, a job or a test */}}
+{{- define "valkey.anyPod" -}}
+serviceAccountName: {{ include "valkey.serviceAccountName" . | quote }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- include "valkey.pullSecrets" . }}
+securityContext: {{- toYaml .Values.podSecurityContext | nindent 2 }}
 {{- with .Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -7,8 +12,12 @@ nodeSelector: {{- toYaml . | nindent 2 }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
+{{- end }}
+
+{{/* Where servers may run, as seen from each other */}}
+{{- define "valkey.placement" -}}
 {{- if .Values.affinity }}
 affinity: {{- toYaml .Values.affinity | nindent 2 }}
 {{- else if ne .Values.podAntiAffinity "none" }}
@@ -50,11 +59,7 @@ exec: { command: [sh, /opt/valkey/scripts/{{ . }}] }
 {{- end }}
 
 {{- define "valkey.podSpec" -}}
-serviceAccountName: {{ include "valkey.serviceAccountName" . }}
-automountServiceAccountToken: false
-enableServiceLinks: false
-{{- include "valkey.pullSecrets" . }}
-securityContext: {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{ include "valkey.anyPod" . }}
 terminationGracePeriodSeconds: {{ include "valkey.gracePeriod" . }}
 # A sentinel stands still while it asks DNS. After two seconds of that it trusts its clock no more and replaces nobody for half a minute: one
 # answer that is lost, just when a pod is, must not take so long.
@@ -62,13 +67,15 @@ dnsConfig: { options: [{ name: timeout, value: "1" }, { name: attempts, value: "
 {{- include "valkey.placement" . }}
 containers:
   - name: valkey
-    image: {{ include "valkey.image" (dict "image" .Values.image "context" .) }}
+    image: {{ include "valkey.image" (dict "image" .Values.image "context" .) | quote }}
     imagePullPolicy: {{ .Values.image.pullPolicy }}
     securityContext: {{- toYaml .Values.containerSecurityContext | nindent 6 }}
     # The image's entry point would change the user, which is what it runs as already.
     command: [sh, /opt/valkey/scripts/start.sh]
     env:
-      {{- include "valkey.serverEnv" . | nindent 6 }}
+      {{- include "valkey.env" . | nindent 6 }}
+      - { name: PRESTOP_DELAY, value: {{ .Values.lifecycle.preStop.delay | quote }} }
+      - { name: PRESTOP_TIMEOUT, value: {{ .Values.lifecycle.preStop.timeoutSeconds | quote }} }
       - { name: NODE_NAME, valueFrom: { fieldRef: { fieldPath: spec.nodeName } } }
     ports:
       - { name: valkey, containerPort: {{ include "valkey.port" . }} }
@@ -117,11 +124,11 @@ containers:
 volumes:
   {{- include "valkey.clientVolumes" . | nindent 2 }}
   - name: conf
-    configMap: { name: {{ include "valkey.fullname" . }}, defaultMode: 0444 }
+    configMap: { name: {{ include "valkey.fullname" . | quote }}, defaultMode: 0444 }
   - name: run
-    emptyDir: { medium: Memory, sizeLimit: {{ .Values.emptyDirSizeLimit }} }
+    emptyDir: { medium: Memory, sizeLimit: {{ .Values.emptyDirSizeLimit | quote }} }
   - name: tmp
-    emptyDir: { sizeLimit: {{ .Values.emptyDirSizeLimit }} }
+    emptyDir: { sizeLimit: {{ .Values.emptyDirSizeLimit | quote }} }
   {{- if .Values.metrics.enabled }}
   {{- include "valkey.exporterVolume" . | nindent 2 }}
   {{- end }}

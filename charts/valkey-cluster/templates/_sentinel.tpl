@@ -1,6 +1,6 @@
 {{- define "valkey.sentinelContainer" -}}
 - name: sentinel
-  image: {{ include "valkey.image" (dict "image" .Values.image "context" .) }}
+  image: {{ include "valkey.image" (dict "image" .Values.image "context" .) | quote }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   securityContext: {{- toYaml .Values.containerSecurityContext | nindent 4 }}
   command: [sh, /opt/valkey/scripts/sentinel.sh]
@@ -25,7 +25,7 @@
 {{/* The one container with a token of the API server; it has no password and no data. */}}
 {{- define "valkey.roleLabelContainer" -}}
 - name: role-label
-  image: {{ include "valkey.image" (dict "image" .Values.replication.roleLabels.image "context" .) }}
+  image: {{ include "valkey.image" (dict "image" .Values.replication.roleLabels.image "context" .) | quote }}
   imagePullPolicy: {{ .Values.replication.roleLabels.image.pullPolicy }}
   securityContext: {{- toYaml .Values.containerSecurityContext | nindent 4 }}
   command: [sh, /opt/valkey/scripts/role-label.sh]

@@ -1,16 +1,24 @@
 {{/* What no schema can say. Each sentence names what to change. `helm lint` does not stop at these, so that it passes with the defaults. */}}
 {{- define "valkey.validate" -}}
+{{- include "valkey.validateName" . }}
 {{- include "valkey.validateAuth" . }}
 {{- include "valkey.validateTls" . }}
 {{- include "valkey.validateShape" . }}
 {{- include "valkey.validateMemory" . }}
 {{- include "valkey.validateMetrics" . }}
 {{- include "valkey.validateConfig" . }}
+{{- include "valkey.validateKeys" . }}
 {{- include "valkey.validateUpgrade" . }}
+{{- end }}
+
+{{/* Not in the schema, whose message would show it. What ends in a newline is a file (--set-file), and is cut in secret.yaml. */}}
+{{- define "valkey.validatePassword" -}}
+{{- if regexMatch "[\\x00-\\x1f\\x7f]" (trimSuffix "\n" (default "" .password)) }}{{ fail (printf "%s is no single line of text: it holds a line break or another control character." .what) }}{{ end }}
 {{- end }}
 
 {{- define "valkey.validateAuth" -}}
 {{- $auth := .Values.auth -}}
+{{- include "valkey.validatePassword" (dict "what" "auth.password" "password" $auth.password) }}
 {{- if and $auth.enabled (not $auth.password) (not $auth.existingSecret) (not $auth.autoGenerate) (not (include "valkey.keptPassword" .)) }}
 {{- fail "auth.enabled needs a password. Give one of: auth.existingSecret (a secret of yours), auth.password, or auth.autoGenerate: true (made once, kept over upgrades)." }}
 {{- end }}
@@ -24,6 +32,7 @@
 {{- range $auth.users }}
 {{- if or (has .name $names) (hasPrefix "valkey-" .name) }}{{ fail (printf "auth.users: the name %s is taken, by another user or by the chart (default, valkey-…): choose another." .name) }}{{ end }}
 {{- $names = append $names .name }}
+{{- include "valkey.validatePassword" (dict "what" (printf "the password of %s in auth.users" .name) "password" .password) }}
 {{- if and .password .existingSecret }}{{ fail (printf "auth.users: %s has password and existingSecret: remove one." .name) }}{{ end }}
 {{- if not (or .password .existingSecret) }}{{ fail (printf "auth.users: %s needs password or existingSecret." .name) }}{{ end }}
 {{- if and .existingSecretPasswordKey (not .existingSecret) }}{{ fail (printf "auth.users: %s has existingSecretPasswordKey and no existingSecret." .name) }}{{ end }}
@@ -90,7 +99,7 @@
 {{- end }}
 
 {{- define "valkey.validateMemory" -}}
-{{- $limit := dig "limits" "memory" "" .Values.resources | toString -}}
+{{- $limit := include "valkey.memoryLimit" . -}}
 {{- $wanted := include "valkey.maxMemory" . -}}
 {{- if and $limit (ne $wanted "0") -}}
 {{- if gt (include "valkey.confBytes" $wanted | int64) (include "valkey.bytes" $limit | int64) }}{{ fail (printf "valkey.maxMemory (%s) is more than resources.limits.memory (%s): the server would be killed before it is full. Lower it, or leave it empty for three quarters of the limit." $wanted $limit) }}{{ end }}
@@ -124,6 +133,20 @@ unixsocket unixsocketgroup unixsocketperm user
 {{- $own := include "valkey.ownDirectives" . | splitList "\n" | join " " | splitList " " }}
 {{- range $name, $_ := .Values.valkey.config }}
 {{- if has (lower $name) $own }}{{ fail (printf "valkey.config.%s is the chart's: use the value that is made for it, see README.md." $name) }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* A key of ours would stand twice in its map. valkey-cluster/role is the helper's, which follows the server. */}}
+{{- define "valkey.validateKeys" -}}
+{{- $v := .Values -}}
+{{- $labels := include "valkey.labels" . | fromYaml | keys -}}
+{{- $podLabels := append (include "valkey.podLabels" . | fromYaml | keys) "valkey-cluster/role" -}}
+{{- $maps := list (list "podLabels" $v.podLabels $podLabels) (list "podAnnotations" $v.podAnnotations (list "checksum/config" "checksum/scripts")) }}
+{{- range $name := list "serviceMonitor" "podMonitor" "prometheusRule" }}{{ $maps = append $maps (list (printf "metrics.%s.labels" $name) (get $v.metrics $name).labels $labels) }}{{ end }}
+{{- range $map := $maps }}
+{{- range $key, $_ := index $map 1 }}
+{{- if has $key (index $map 2) }}{{ fail (printf "%s: the key %s is the chart's: remove it." (first $map) $key) }}{{ end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -165,7 +188,6 @@ unixsocket unixsocketgroup unixsocketperm user
 {{- end }}
 
 {{- define "valkey.validateUpgrade" -}}
-{{- include "valkey.validateName" . -}}
 {{- $live := include "valkey.live" . | fromJson -}}
 {{- if and $live $live.metadata -}}
 {{- $was := dict -}}
@@ -212,6 +234,6 @@ unixsocket unixsocketgroup unixsocketperm user
 {{- if and (eq (get $was "append-only") "yes") (not $v.persistence.appendOnly) }}{{ fail "this release has an append-only file, and persistence.appendOnly is false now. Keep it true, or say allowDowngrade.persistence: true." }}{{ end }}
 {{- if and (eq (get $was "save") "yes") (not $v.persistence.save) (not $v.persistence.appendOnly) }}{{ fail "this release takes snapshots and has no append-only file, and persistence.save is empty now: nothing would be kept. Keep it, or say allowDowngrade.persistence: true." }}{{ end }}
 {{- end }}
-{{- if and (hasKey $was "volume") (ne (get $was "volume") $volume) }}{{ fail (printf "the volumes of this release are %q, and would be %q now: Kubernetes does not change the volumes of a StatefulSet. Set persistence.enabled, size, storageClass and accessModes as they were; PRODUCTION.md says how a volume grows." (get $was "volume") $volume) }}{{ end }}
+{{- if and (hasKey $was "volume") (ne (get $was "volume") $volume) }}{{ fail (printf "the volumes of this release are %q, and would be %q now: Kubernetes does not change the volumes of a StatefulSet. Set persistence.enabled, size, storageClass and accessModes as they were, or delete the StatefulSet first; PRODUCTION.md says how a volume grows." (default "none" (get $was "volume")) (default "none" $volume)) }}{{ end }}
 {{- if and (get $was "architecture") (ne (get $was "architecture") $v.architecture) (not $v.allowDowngrade.architecture) }}{{ fail (printf "this release is of architecture %s, and its data would not be found by architecture %s. Set architecture: %s, or install another release and move the data; allowDowngrade.architecture: true is for a release whose data nobody needs." (get $was "architecture") $v.architecture (get $was "architecture")) }}{{ end }}
 {{- end }}

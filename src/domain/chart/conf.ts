@@ -28,7 +28,7 @@ export type ChartValues = {
     logLevel: string
     config: Readonly<Record<string, ConfigValue>>
   }
-  persistence: { appendOnly: boolean; appendFsync: string; save: string }
+  persistence: { enabled: boolean; appendOnly: boolean; appendFsync: string; save: string }
   resources: { limits?: { memory?: string | number } }
 }
 
@@ -100,10 +100,13 @@ const access = (): Directive[] => [
 
 function data(values: ChartValues): Directive[] {
   const { persistence, valkey } = values
+  // Told to end, a server without save points keeps nothing, and clients write on after the preStop hook's save.
+  const lastSave = persistence.enabled && persistence.save === '' && !persistence.appendOnly
   return [
     one('dir', '/data'),
     one('dbfilename', 'dump.rdb'),
     one('save', ...(persistence.save === '' ? [''] : persistence.save.split(' '))),
+    ...(lastSave ? [one('shutdown-on-sigterm', 'save')] : []),
     one('appendonly', yesOrNo(persistence.appendOnly)),
     one('appendfsync', persistence.appendFsync),
     one('maxmemory', maxMemory(values)),
