@@ -74,7 +74,7 @@ async function settled(release: LocalRelease): Promise<number> {
   return primary
 }
 
-describe('architecture replication, without Kubernetes', { timeout: 200_000 }, () => {
+describe('architecture replication, without Kubernetes', () => {
   const localPods = sharedLocalPods()
   let started: Promise<{ pods: LocalPods; release: LocalRelease }> | undefined
   const start = async (pods: LocalPods) => {

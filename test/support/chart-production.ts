@@ -178,11 +178,9 @@ export function cli(world: World, from: Place, host: string, password: string, .
 /** One into each of both, through their Services. They are in no pod: the policies do not see them. */
 export function startWriters({ kube, ca, sharded, pair }: World): Promise<[sharded: Writer, pair: Writer]> {
   const common = { port: ports.tls, dns: CONTROL_PLANE, ca, passwordFile: join(kube.dir, 'password') }
-  const hosts = (release: Release, service: string) => [
-    `${release.set}${service}.${release.namespace}.svc.cluster.local`,
-  ]
+  const hosts = [`${sharded.set}.${sharded.namespace}.svc.cluster.local`]
   return Promise.all([
-    startWriter(kube, { ...common, mode: 'cluster', hosts: hosts(sharded, '') }),
-    startWriter(kube, { ...common, mode: 'plain', hosts: hosts(pair, '-primary') }),
+    startWriter(kube, { ...common, mode: 'cluster', hosts }),
+    startWriter(kube, { ...common, mode: 'plain', hosts: pair.hosts('plain') }),
   ])
 }

@@ -50,17 +50,17 @@ export type Release = {
   pods(): Promise<Pod[]>
   /** One command to the server of a pod, as the chart's own user, from outside of it: see {@link Kube.ask}. */
   ask(pod: number, ...words: string[]): Promise<string>
-  /** A script of the chart in a pod's container, with its environment. Rejects with what it says. */
-  script(pod: number, name: string, ...args: string[]): Promise<string>
   /** A program in a pod's container, with its environment. Rejects with what it says. */
   exec(pod: number, ...command: string[]): Promise<string>
   /** To the server of a pod, not to the script that started it. */
   signal(pod: number, name: 'KILL' | 'STOP' | 'CONT'): Promise<void>
-  /** Deletes pods without a word to them, as the loss of their nodes does, and waits until they are others: before, all would look well. */
+  /** Deletes pods without a word to them, as the loss of their nodes does, and waits until others have their names: before, all would look well. */
   lose(...pods: number[]): Promise<void>
   /** Waits until `count` pods are Ready, none of them is on its way out, and all are of the StatefulSet's present revision. */
   ready(count: number, timeoutMs?: number): Promise<void>
-  /** What a client needs; the first pods are where it begins, unless other hosts are given. */
+  /** Where a client begins: the first pods of a cluster, else the Service that follows the primary. */
+  hosts(mode: Target['mode']): string[]
+  /** What a client needs; it begins at {@link Release.hosts}, unless others are given. */
   target(mode: Target['mode'], hosts?: string[]): Promise<Target>
   /** A value of a secret, in a file for a {@link Target}. */
   secretFile(secret: string, key: string): Promise<string>
@@ -124,20 +124,19 @@ export function releaseOf(kube: Kube, name: string, namespace: string): Release 
     list,
     pods,
     exec,
-    script: (pod, script, ...args) => exec(pod, 'sh', `/opt/valkey/scripts/${script}`, ...args),
     async signal(pod, signal) {
       await exec(pod, 'sh', '-c', `kill -${signal} "$(cat /run/valkey/pid)"`)
     },
     async lose(...lost) {
-      const uids = async () => (await pods()).map(({ metadata }) => metadata.uid)
-      const before = await uids()
       const names = lost.map((pod) => `${set}-${pod}`)
+      const uids = async () => new Map((await pods()).map(({ metadata }) => [metadata.name, metadata.uid]))
+      const before = await uids()
       await kubectl('delete', 'pod', ...names, '--force', '--grace-period=0', '--wait=false')
-      const gone = async () => {
+      const others = async () => {
         const now = await uids()
-        return lost.every((pod) => !now.includes(before[pod] ?? ''))
+        return names.every((pod) => now.has(pod) && now.get(pod) !== before.get(pod))
       }
-      await until(gone, 'the pods to be others', 120_000, LOOK_MS)
+      await until(others, 'the pods to be others', 120_000, LOOK_MS)
     },
     ask: makeAsk(kube, namespace, set),
     ready: async (count, timeoutMs = 180_000) => {
@@ -150,8 +149,9 @@ export function releaseOf(kube: Kube, name: string, namespace: string): Release 
       const shown = () => JSON.stringify(seen.map((pod) => [pod.metadata.name, isReady(pod)]))
       await until(all, () => `${count} pods to be Ready: ${shown()}`, timeoutMs, LOOK_MS)
     },
-    target: (mode, hosts) => targetOf({ kube, kubectl, namespace, set }, mode, hosts),
-    secretFile: (secret, key) => secretFile({ kube, kubectl, namespace, set }, secret, key),
+    hosts: (mode) => hostsOf(namespace, set, mode),
+    target: (mode, hosts) => targetOf({ kube, kubectl, namespace }, set, mode, hosts),
+    secretFile: (secret, key) => secretFile({ kube, kubectl, namespace }, secret, key),
     writer: (target) => startWriter(kube, target),
   }
 }
@@ -196,7 +196,7 @@ function makeAsk(kube: Kube, namespace: string, set: string): Release['ask'] {
   let access: Promise<Omit<Server, 'host'>> | undefined
   return async (pod, ...words) => {
     try {
-      const host = `${set}-${pod}.${set}-headless.${namespace}.svc.cluster.local`
+      const host = hostOf(namespace, set, pod)
       return await kube.ask({ host, ...(await (access ??= accessOf(kube, namespace, set))) }, ...words)
     } catch (error) {
       // Another certificate, or another port, may be the reason.
@@ -206,7 +206,16 @@ function makeAsk(kube: Kube, namespace: string, set: string): Release['ask'] {
   }
 }
 
-type Place = Pick<Release, 'kubectl' | 'namespace' | 'set'> & { kube: Kube }
+/** Of a pod. */
+const hostOf = (namespace: string, set: string, pod: number): string =>
+  `${set}-${pod}.${set}-headless.${namespace}.svc.cluster.local`
+
+function hostsOf(namespace: string, set: string, mode: Target['mode']): string[] {
+  if (mode === 'plain') return [`${set}-primary.${namespace}.svc.cluster.local`]
+  return [0, 1, 2].map((pod) => hostOf(namespace, set, pod))
+}
+
+type Place = Pick<Release, 'kubectl' | 'namespace'> & { kube: Kube }
 
 /** A value of a secret, in a file that only we read. */
 async function secretFile({ kube, kubectl, namespace }: Place, secret: string, key: string): Promise<string> {
@@ -216,11 +225,10 @@ async function secretFile({ kube, kubectl, namespace }: Place, secret: string, k
   return file
 }
 
-async function targetOf(place: Place, mode: Target['mode'], hosts?: string[]): Promise<Target> {
-  const { set, namespace } = place
+async function targetOf(place: Place, set: string, mode: Target['mode'], hosts?: string[]): Promise<Target> {
   return {
     mode,
-    hosts: hosts ?? [0, 1, 2].map((pod) => `${set}-${pod}.${set}-headless.${namespace}.svc.cluster.local`),
+    hosts: hosts ?? hostsOf(place.namespace, set, mode),
     port: PORT,
     dns: CONTROL_PLANE,
     ca: await secretFile(place, `${set}-tls`, 'ca.crt'),

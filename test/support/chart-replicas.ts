@@ -41,6 +41,12 @@ export async function onePrimary(release: Release, pods: number): Promise<number
   return (await until(found, () => `one primary of ${pods}: ${JSON.stringify(seen)}`, patienceMs, 200)).ordinal
 }
 
+/** How many keys the servers of pods have, in all. */
+export async function keysOf(release: Release, ...pods: number[]): Promise<number> {
+  const counts = await Promise.all(pods.map((pod) => release.ask(pod, 'DBSIZE')))
+  return counts.reduce((sum, count) => sum + Number(count), 0)
+}
+
 /** One command to the sentinel of a pod. */
 const askSentinel = (release: Release, pod: number, ...words: string[]): Promise<string> =>
   release.kubectl(

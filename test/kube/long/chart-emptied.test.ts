@@ -4,15 +4,12 @@ import { after, describe, type TestContext, test } from 'node:test'
 import { chartFile, type Values } from '../../support/chart.ts'
 import { formed, nodesOf } from '../../support/chart-cluster.ts'
 import { installChart, type Release, testValues } from '../../support/chart-release.ts'
-import { importCurl, onePrimary } from '../../support/chart-replicas.ts'
+import { importCurl, keysOf, onePrimary } from '../../support/chart-replicas.ts'
 import { assertKept, type Writer, writesOn } from '../../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../../support/kube.ts'
 import { until } from '../../support/until.ts'
 
 const patienceMs = 120_000
-
-/** Keys that are there before, and how many each server has after. */
-const keysOf = async (release: Release, pod: number) => Number(await release.ask(pod, 'DBSIZE'))
 
 describe('pods without their data', () => {
   let started: Promise<Kube> | undefined
@@ -114,7 +111,7 @@ describe('pods without their data', () => {
       testValues({ architecture: 'replication', persistence: { enabled: false }, ...over })
     const release = await installChart(kube, { name: 'p', values: values() })
     await release.ready(3)
-    const writer = await release.writer(await release.target('plain', [`${release.set}-primary.p.svc.cluster.local`]))
+    const writer = await release.writer(await release.target('plain'))
     await release.upgrade(values({ valkey: { config: { hz: '20' } } }))
     await release.ready(3)
     assertKept(t, 'rolling upgrade without volumes', await writesOn(writer))

@@ -48,9 +48,8 @@ describe('replicas of a replication of the chart', () => {
 
   /** As user `app`, whose password stays, through the Service that follows the primary. */
   async function writerOf(release: Release): Promise<Writer> {
-    const host = `${release.set}-primary.${release.namespace}.svc.cluster.local`
     const passwordFile = await release.secretFile(`${release.set}-users`, app.name)
-    return release.writer({ ...(await release.target('plain', [host])), user: app.name, passwordFile })
+    return release.writer({ ...(await release.target('plain')), user: app.name, passwordFile })
   }
 
   async function grow(t: TestContext, release: Release, writer: Writer): Promise<void> {

@@ -7,7 +7,7 @@ import { after, describe, type TestContext, test } from 'node:test'
 import { chartDir } from '../../support/chart.ts'
 import { aPrimary, formed, nodesOf } from '../../support/chart-cluster.ts'
 import { installChart, type Release, testValues } from '../../support/chart-release.ts'
-import { importCurl, onePrimary } from '../../support/chart-replicas.ts'
+import { importCurl, keysOf, onePrimary } from '../../support/chart-replicas.ts'
 import { writesOn } from '../../support/chart-writes.ts'
 import { type Kube, requireKube, startKube } from '../../support/kube.ts'
 import { until } from '../../support/until.ts'
@@ -36,11 +36,6 @@ const cases: Case[] = [
 const values = (architecture: string) =>
   testValues({ architecture, persistence: { appendOnly: false }, lifecycle: { preStop: { delay: 5 } } })
 
-async function keysOf(release: Release, pods: number[]): Promise<number> {
-  const counts = await Promise.all(pods.map((pod) => release.ask(pod, 'DBSIZE')))
-  return counts.reduce((sum, count) => sum + Number(count), 0)
-}
-
 describe('with snapshots only', { concurrency: 3 }, () => {
   let started: Promise<Kube> | undefined
   async function start(): Promise<Kube> {
@@ -54,9 +49,8 @@ describe('with snapshots only', { concurrency: 3 }, () => {
 
   /** Kills the server of a primary while a client writes. */
   async function kill(t: TestContext, of: Case, release: Release): Promise<void> {
-    const service = `${release.set}-primary.${release.namespace}.svc.cluster.local`
-    const target = of.architecture === 'cluster' ? release.target('cluster') : release.target('plain', [service])
-    const writer = await release.writer(await target)
+    const mode = of.architecture === 'cluster' ? 'cluster' : 'plain'
+    const writer = await release.writer(await release.target(mode))
     const before = await of.primaries(release)
     const pod = of.architecture === 'cluster' ? await aPrimary(release) : before[0]
     await writesOn(writer)
@@ -92,7 +86,7 @@ describe('with snapshots only', { concurrency: 3 }, () => {
       if (of.pods > 1) await kill(t, of, release)
       else await rollBack(kube, release)
       await release.ready(of.pods)
-      const keys = await keysOf(release, await of.primaries(release))
+      const keys = await keysOf(release, ...(await of.primaries(release)))
       assert.ok(keys > 0)
 
       const kept = [
@@ -113,8 +107,8 @@ describe('with snapshots only', { concurrency: 3 }, () => {
       const seconds = Math.round((performance.now() - began) / 1000)
       t.diagnostic(`${of.architecture}: all pods gone ${seconds} s after helm uninstall, with a delay of 5 s`)
       for (const log of logs) assert.match(await log, /saved: ok/)
-      // The most that a preStop hook may take is 125 s.
-      assert.ok(seconds < 60, `${seconds} s`)
+      // One that nothing holds up: a preStop hook that waits for somebody in vain may take 125 s.
+      assert.ok(seconds < 110, `${seconds} s`)
       assert.equal(await release.kubectl(...kept), before)
 
       await kube.helmWith(
@@ -128,7 +122,7 @@ describe('with snapshots only', { concurrency: 3 }, () => {
         '-',
       )
       await release.ready(of.pods)
-      assert.equal(await keysOf(release, await of.primaries(release)), keys)
+      assert.equal(await keysOf(release, ...(await of.primaries(release))), keys)
       assert.equal(await release.kubectl(...kept), before)
     })
 })

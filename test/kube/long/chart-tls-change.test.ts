@@ -43,11 +43,9 @@ const everywhere = { ...auto, clusterEnabled: true, authClients: 'yes' }
 
 /** Where a client of this release begins, on the plain port. */
 async function plainTarget({ architecture }: Case, release: Release): Promise<Target> {
-  const domain = `${release.namespace}.svc.cluster.local`
-  const pods = [0, 1, 2].map((pod) => `${release.set}-${pod}.${release.set}-headless.${domain}`)
-  const hosts = architecture === 'cluster' ? pods : [`${release.set}-primary.${domain}`]
+  const mode = architecture === 'cluster' ? 'cluster' : 'plain'
   const passwordFile = await release.secretFile(release.set, 'password')
-  return { mode: architecture === 'cluster' ? 'cluster' : 'plain', hosts, port: 6379, dns: CONTROL_PLANE, passwordFile }
+  return { mode, hosts: release.hosts(mode), port: 6379, dns: CONTROL_PLANE, passwordFile }
 }
 
 async function tlsTarget(plain: Target, release: Release): Promise<Target> {
