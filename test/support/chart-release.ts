@@ -54,7 +54,10 @@ export type Release = {
   exec(pod: number, ...command: string[]): Promise<string>
   /** To the server of a pod, not to the script that started it. */
   signal(pod: number, name: 'KILL' | 'STOP' | 'CONT'): Promise<void>
-  /** Deletes pods without a word to them, as the loss of their nodes does, and waits until others have their names: before, all would look well. */
+  /**
+   * Deletes pods without a word to them, as the loss of their nodes does, and waits until others have their names. All may look well then, as the servers
+   * of the lost ones live a moment longer: {@link Release.ready} is what to wait for next.
+   */
   lose(...pods: number[]): Promise<void>
   /** Waits until `count` pods are Ready, none of them is on its way out, and all are of the StatefulSet's present revision. */
   ready(count: number, timeoutMs?: number): Promise<void>
