@@ -1,10 +1,10 @@
 /** The chart's architecture `replication` as Helm renders it, in pods without Kubernetes: servers and sentinels, killed, lost, and ended in order. */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { assertKept, startWriter, type Writer, writesOn } from '../support/chart-writes.ts'
 import { type LocalPods, sharedLocalPods } from '../support/local-pods.ts'
 import { installLocal, type LocalRelease } from '../support/local-release.ts'
 import { until } from '../support/until.ts'
-import { assertKept, startWriter, type Writer, writesOn } from '../support/chart-writes.ts'
 
 const values = { architecture: 'replication', replication: { roleLabels: { enabled: false } } }
 const PODS = [0, 1, 2]

@@ -12,12 +12,12 @@ import { createInterface } from 'node:readline'
 import { describe, type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { shellQuote } from '../../src/domain/shell-quote.ts'
+import { assertKept, startWriter, writesOn } from '../support/chart-writes.ts'
 import { requireLocalPods, sharedLocalPods } from '../support/local-pods.ts'
 import { installLocal, type LocalRelease } from '../support/local-release.ts'
 import { partsDir } from '../support/parts.ts'
 import { NO_TRACES, traces } from '../support/traces.ts'
 import { until } from '../support/until.ts'
-import { assertKept, startWriter, writesOn } from '../support/chart-writes.ts'
 
 const standalone = (over = {}) => ({ architecture: 'standalone', ...over })
 const serverPid = (release: LocalRelease) => release.exec(0, 'cat', '/run/valkey/pid')

@@ -1,14 +1,8 @@
 # Sourced by prestop.sh. A coordinated fail-over: the primary stops taking writes until the replica has them all (CLUSTER FAILOVER).
 # shellcheck shell=sh disable=SC2154 # me is of lib.sh
 
-# The cluster as this node sees it, in $run/prestop. One that is slow to answer is asked again.
-look() {
-  for _ in 1 2 3; do
-    here CLUSTER NODES >"$run/prestop"
-    ! grep -q myself "$run/prestop" || return 0
-    sleep 0.5
-  done
-}
+# The cluster as this node sees it, in $run/prestop.
+look() { patiently myself CLUSTER NODES >"$run/prestop"; }
 
 # Host names of this node's replicas.
 followers() {
@@ -33,7 +27,7 @@ all_leave() {
     [ "$(DEADLINE=1 ask "$each" "$PORT" CONFIG GET replica-priority | tail -n 1)" = 0 ] || { leave_since=''; return 1; }
   done
   leave_since=${leave_since:-$(date +%s)}
-  [ $(($(date +%s) - leave_since)) -ge "30" ]
+  [ $(($(date +%s) - leave_since)) -ge 30 ]
 }
 
 hand_over() {

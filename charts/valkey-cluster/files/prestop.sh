@@ -7,15 +7,19 @@ if [ -w /proc/1/fd/2 ]; then exec 2>/proc/1/fd/2; fi
 ends=$(($(date +%s) + PRESTOP_TIMEOUT))
 time_left() { [ "$(date +%s)" -lt "$ends" ]; }
 
-# The server's role. One that is slow to answer is asked again: whoever is taken for no primary hands nothing over.
-role() {
+# patiently PATTERN WORDS…: the server's answer, which has the pattern. One that is slow to answer is asked again: whoever is taken for no primary
+# hands nothing over.
+patiently() {
+  pattern=$1
+  shift
   for _ in 1 2 3; do
-    role=$(here INFO replication | field role)
-    [ -z "$role" ] || break
+    answer=$(here "$@")
+    ! printf '%s\n' "$answer" | grep -q "$pattern" || break
     sleep 0.5
   done
-  printf %s "$role"
+  printf '%s\n' "$answer"
 }
+role() { patiently '^role:' INFO replication | field role; }
 leaving() { :; }
 
 case $ARCHITECTURE in
