@@ -37,6 +37,22 @@ const byOperation: Record<string, keyof typeof alsoFine> = {
   'PUT /valkey-users/{id}': 'grammar',
 }
 
+/**
+ * No Idempotency-Key comes twice: the answer of the first call would be given again, also where what it made has been deleted since, and that
+ * counts as a thing that was just created and is not there. Keys that are refused stay as they are.
+ */
+const freshKeys = `
+import itertools, re, schemathesis
+
+calls = itertools.count()
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    key = case.headers.get("Idempotency-Key") if case.headers else None
+    if isinstance(key, str) and re.fullmatch(r"[\\x21-\\x7e]{1,240}", key):
+        case.headers["Idempotency-Key"] = f"{key}-{next(calls)}"
+`
+
 type Made = { id: string; users: { id: string }[] }
 
 /** Real ids, so that requests get past "there is no such thing". */
@@ -56,10 +72,14 @@ async function idsOf({ call, tenantId, done }: TestPlatform): Promise<Record<str
   }
 }
 
+/** `hooks`: a Python module in the directory where the program is run. */
+type Phase = { names: string; ids: Record<string, string>; hooks?: string }
+
 /** The key goes into a file of mode 0600: nothing secret in argv. */
-function writeConfig(file: string, key: string, ids: Record<string, string>, operations: string[]): void {
+function writeConfig(file: string, key: string, of: Phase, operations: string[]): void {
   const base = [200, 201, 202, 204, 401, 403, 404, 409, 412, 503]
   const lines = [
+    ...(of.hooks === undefined ? [] : [`hooks = "${of.hooks}"`]),
     '[headers]',
     `Authorization = "Bearer ${key}"`,
     '[checks.positive_data_acceptance]',
@@ -68,7 +88,7 @@ function writeConfig(file: string, key: string, ids: Record<string, string>, ope
   for (const operation of operations) {
     const [, noun, parameter] = /^\w+ \/([a-z-]+)\/\{(\w+)\}/.exec(operation) ?? []
     // What a test deletes, the others could not use: deletes find what they delete by the stateful tests' links.
-    const id = noun === undefined || operation.startsWith('DELETE') ? undefined : ids[noun]
+    const id = noun === undefined || operation.startsWith('DELETE') ? undefined : of.ids[noun]
     const fine = byOperation[operation]
     const settings: string[] = []
     if (id !== undefined) settings.push(`parameters = { "path.${parameter}" = "${id}" }`)
@@ -104,6 +124,7 @@ test('schemathesis finds nothing', async (t) => {
     rmSync(dir, { recursive: true, force: true })
     await platform.close()
   })
+  writeFileSync(join(dir, 'fresh_keys.py'), freshKeys)
   const { body } = await platform.call<{ paths: Record<string, object> }>('GET', '/openapi.json')
   const operations = Object.entries(body.paths).flatMap(([path, item]) =>
     Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
@@ -112,13 +133,14 @@ test('schemathesis finds nothing', async (t) => {
   t.diagnostic(`seed ${seed}, ${examples} examples`)
   const options = ['--checks', 'all', '-n', String(examples), '--seed', seed, '--no-color', '--continue-on-failure']
   // Ids in the configuration would replace those that the stateful tests follow from answer to answer.
-  for (const [phases, ids] of [
-    ['examples,coverage,fuzzing', await idsOf(platform)],
-    ['stateful', {}],
-  ] as const) {
+  const phases: Phase[] = [
+    { names: 'examples,coverage,fuzzing', ids: await idsOf(platform) },
+    { names: 'stateful', ids: {}, hooks: 'fresh_keys' },
+  ]
+  for (const phase of phases) {
     const config = join(dir, 'schemathesis.toml')
-    writeConfig(config, platform.running.adminKey(), ids, operations)
-    const args = ['--config-file', config, 'run', `${platform.url}/openapi.json`, '--phases', phases, ...options]
+    writeConfig(config, platform.running.adminKey(), phase, operations)
+    const args = ['--config-file', config, 'run', `${platform.url}/openapi.json`, '--phases', phase.names, ...options]
     const { code, text } = await run(program, args, dir)
     assert.equal(code, 0, text)
   }
