@@ -99,11 +99,39 @@ describe('architecture cluster, without Kubernetes', () => {
     const writer = await startWriter(it.pods, it.release.target('cluster'))
     const primary = await aPrimary(it.release)
     for (const which of ['first', 'second']) {
-      await it.release.killServer(primary)
+      await it.release.signal(primary, 'KILL')
       assertKept(t, `the ${which} kill -9`, await writesOn(writer))
     }
     assertKept(t, 'in all', await writer.stop())
     await formed(it.release, 6, 3)
+  })
+
+  test('a primary that was replaced takes no writes when it is back and hears from nobody', async (t) => {
+    const it = await running(t)
+    if (it === undefined) return
+    const { release } = it
+    await fill(release)
+    const before = await keysOf(release)
+    const primary = await aPrimary(release)
+    const others = PODS.filter((pod) => pod !== primary)
+    const asked = others[0] ?? assert.fail()
+    const replaced = async () =>
+      (await nodesOf(release, asked)).every(({ pod, slots }) => pod !== primary || slots === 0)
+    await release.kill(primary)
+    await until(replaced, 'a replica to take over', 30_000, 100)
+    await Promise.all(others.map((pod) => release.signal(pod, 'STOP')))
+    await release.start(primary)
+    const [key] = (await release.ask(primary, '--scan', '--count', '1000')).split('\n')
+    // The engine is content once it has waited for 2 s, and finds that it is alone only after cluster.nodeTimeoutMs.
+    const state = async () => (await release.ask(primary, 'CLUSTER', 'INFO')).includes('cluster_state:ok')
+    await until(state, 'the engine to be content', 10_000, 50)
+    assert.match(await release.ask(primary, 'SET', key ?? assert.fail(), 'lost'), /NOREPLICAS/)
+    assert.match((await release.probe(primary, 'readiness')) ?? '', /not settled yet/)
+    await Promise.all(others.map((pod) => release.signal(pod, 'CONT')))
+    await formed(release, 6, 3)
+    await release.ready()
+    assert.equal(await keysOf(release), before)
+    assert.match(await release.ask(primary, 'CONFIG', 'GET', 'min-replicas-to-write'), /^0$/m)
   })
 
   test('a primary that ends in order hands over, saves, and loses nothing', async (t) => {

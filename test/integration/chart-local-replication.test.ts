@@ -117,7 +117,7 @@ describe('architecture replication, without Kubernetes', () => {
     if (it === undefined) return
     const writer = await writerOf(it)
     for (const which of ['first', 'second']) {
-      await it.release.killServer(await inStep(it.release))
+      await it.release.signal(await inStep(it.release), 'KILL')
       assertKept(t, `the ${which} kill -9`, await writesOn(writer))
     }
     assertKept(t, 'in all', await writer.stop())

@@ -56,7 +56,7 @@ describe('architecture standalone, without Kubernetes', { concurrency: true, tim
     assert.match(await release.runTask('test'), /eight keys were set and read back .*\n.* passed$/m)
     const writer = await startWriter(pods, release.target('plain'))
     for (const which of ['first', 'second']) {
-      await release.killServer(0)
+      await release.signal(0, 'KILL')
       assertKept(t, `the ${which} kill -9`, await writesOn(writer))
     }
     assertKept(t, 'in all', await writer.stop())
@@ -106,7 +106,7 @@ describe('architecture standalone, without Kubernetes', { concurrency: true, tim
     assert.equal(await size(release), '5000')
     assert.match(await release.ask(0, 'CONFIG', 'GET', 'appendonly'), /\nyes$/)
     await release.ask(0, 'SET', 'key:last', 'x')
-    await release.killServer(0)
+    await release.signal(0, 'KILL')
     await until(async () => (await size(release)) === '5001', 'everything to be there after a kill')
   })
 
@@ -127,7 +127,7 @@ describe('architecture standalone, without Kubernetes', { concurrency: true, tim
       200,
     )
     assert.equal(await login(release, next), 'OK')
-    await release.killServer(0)
+    await release.signal(0, 'KILL')
     await release.ready()
     assert.equal(await login(release, next), 'OK')
     assert.match(await login(release, former), /^WRONGPASS/)

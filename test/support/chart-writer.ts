@@ -38,6 +38,8 @@ export type Report = {
   acknowledged: number
   /** Those of them that cannot be read back. */
   lost: number
+  /** When the first and the last of those were acknowledged, as a pod's log tells time: `HH:MM:SS.mmm`. */
+  lostBetween?: [first: string, last: string]
   /** The longest time that one of the keys had no acknowledged write, since the last report. */
   maxSilenceMs: number
   /** Distinct errors since the last report, with how often each came. */
@@ -120,6 +122,8 @@ type Lane = {
   tried: number
   /** Numbers whose write was acknowledged. */
   acknowledged: number[]
+  /** When, by the clock, in ms. */
+  at: number[]
   lastMs: number
   silenceMs: number
 }
@@ -129,6 +133,7 @@ const lanes: Lane[] = Array.from({ length: target.lanes ?? 12 }, (_, at) => ({
   key: `writer-${process.pid}-${at}`,
   tried: 0,
   acknowledged: [],
+  at: [],
   lastMs: performance.now(),
   silenceMs: 0,
 }))
@@ -142,6 +147,7 @@ async function write(lane: Lane): Promise<void> {
     try {
       await bounded(client.call('SETBIT', lane.key, lane.tried, 1))
       lane.acknowledged.push(lane.tried)
+      lane.at.push(Date.now())
       const now = performance.now()
       lane.silenceMs = Math.max(lane.silenceMs, now - lane.lastMs)
       lane.lastMs = now
@@ -154,18 +160,22 @@ async function write(lane: Lane): Promise<void> {
   }
 }
 
-async function lostOf(lane: Lane): Promise<number> {
+/** @returns when each write was acknowledged that cannot be read back */
+async function lostOf(lane: Lane): Promise<number[]> {
   const promised = [...lane.acknowledged]
   for (let tries = 0; ; tries++) {
     try {
       const bytes = ((await bounded(client.callBuffer('GET', lane.key))) as Buffer | null) ?? Buffer.alloc(0)
-      return promised.filter((n) => ((bytes[n >> 3] ?? 0) & (0x80 >> (n & 7))) === 0).length
+      const kept = (n: number) => ((bytes[n >> 3] ?? 0) & (0x80 >> (n & 7))) !== 0
+      return promised.flatMap((n, nth) => (kept(n) ? [] : [lane.at[nth] ?? 0]))
     } catch (error) {
       if (tries > 60) throw error
       await delay(500)
     }
   }
 }
+
+const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 23)
 
 async function report(): Promise<void> {
   const now = performance.now()
@@ -174,10 +184,13 @@ async function report(): Promise<void> {
   told.errors = Object.fromEntries(errors)
   errors.clear()
   for (const lane of lanes) lane.silenceMs = 0
+  const lost: number[] = []
   for (const lane of lanes) {
     told.acknowledged += lane.acknowledged.length
-    told.lost += await lostOf(lane)
+    lost.push(...(await lostOf(lane)))
   }
+  told.lost = lost.length
+  if (lost.length > 0) told.lostBetween = [clock(Math.min(...lost)), clock(Math.max(...lost))]
   process.stdout.write(`${JSON.stringify(told)}\n`)
 }
 

@@ -40,8 +40,8 @@ export type LocalRelease = {
   remove(pod: number): Promise<void>
   /** SIGKILL to all of a pod, as where its node is lost. */
   kill(pod: number): Promise<void>
-  /** SIGKILL to the server of a pod, not to the script that started it. */
-  killServer(pod: number): Promise<void>
+  /** A signal to the server of a pod, not to the script that started it. */
+  signal(pod: number, name: 'KILL' | 'STOP' | 'CONT'): Promise<void>
   /** One command to the server of a pod, as the chart's own user. */
   ask(pod: number, ...words: string[]): Promise<string>
   /** A program in a pod's container, with its environment. Rejects with what it says. */
@@ -106,7 +106,7 @@ export async function installLocal(pods: LocalPods, name: string, values: Values
   }
 }
 
-function questions(state: State): Pick<LocalRelease, 'ask' | 'exec' | 'probe' | 'ready' | 'killServer'> {
+function questions(state: State): Pick<LocalRelease, 'ask' | 'exec' | 'probe' | 'ready' | 'signal'> {
   const exec: LocalRelease['exec'] = (pod, ...command) => running(state, pod).exec('valkey', ...command)
   const probe: LocalRelease['probe'] = async (pod, kind, container = 'valkey') => {
     const words = containerOf(state, container)[`${kind}Probe`]?.exec.command
@@ -131,8 +131,8 @@ function questions(state: State): Pick<LocalRelease, 'ask' | 'exec' | 'probe' | 
       }
       await until(all, () => `the pods of ${state.set} to be ready: ${JSON.stringify(said)}`, timeoutMs, 100)
     },
-    async killServer(pod) {
-      await exec(pod, 'sh', '-c', 'kill -9 "$(cat /run/valkey/pid)"')
+    async signal(pod, name) {
+      await exec(pod, 'sh', '-c', `kill -${name} "$(cat /run/valkey/pid)"`)
     },
   }
 }

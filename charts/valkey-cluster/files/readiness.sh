@@ -27,7 +27,10 @@ if has role:slave; then
   has master_sync_in_progress:0 || no 'a first copy is under way'
 fi
 case $ARCHITECTURE in
-  cluster) has cluster_slots_assigned:0 || has cluster_state:ok || no 'the cluster is not ok' ;;
+  cluster)
+    has cluster_slots_assigned:0 || has cluster_state:ok || no 'the cluster is not ok'
+    [ ! -e "$run/not-primary" ] || no 'it is not settled yet who is the primary'
+    ;;
   replication)
     . "${0%/*}/sentinel-lib.sh"
     if has role:master && ! leads; then no 'another pod is the primary, or it is not settled yet'; fi

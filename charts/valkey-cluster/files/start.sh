@@ -2,6 +2,13 @@
 # Process 1 of a pod: writes what differs between pods, runs the server, and starts it again at once where it is killed. The
 # kubelet would wait longer from time to time, and meanwhile a replica that lacks the last writes would be promoted.
 . "${0%/*}/lib.sh"
+# role_lines: what valkey.conf says besides, and await_successor: before a server that has lost writes is started again.
+role_lines() { :; }
+await_successor() { :; }
+case $ARCHITECTURE in
+  cluster) . "${0%/*}/role-cluster.sh" ;;
+  replication) . "${0%/*}/role-sentinel.sh" ;;
+esac
 
 # Users: default as the values say, our own, and those of auth.users.
 write_acl() {
@@ -28,14 +35,7 @@ write_conf() {
     cat "$conf/valkey.conf"
     echo
     printf 'primaryuser valkey-system\nprimaryauth "%s"\n' "$(secret valkey-system)"
-    case $ARCHITECTURE in
-      # The node's name is for people who read logs, and for cluster.sh: a primary and its replica are to be apart.
-      cluster) printf 'cluster-announce-hostname %s\ncluster-announce-human-nodename "%s"\n' "$me" "${NODE_NAME:-}" ;;
-      replication)
-        . "${0%/*}/role.sh"
-        replica_line
-        ;;
-    esac
+    role_lines
   } >"$run/valkey.conf.new"
   mv "$run/valkey.conf.new" "$run/valkey.conf"
 }
@@ -96,28 +96,9 @@ rewritten() {
     [ "$(field aof_last_bgrewrite_status <"$run/persistence")" = ok ] && has_aof
 }
 
-# A primary that was killed and has no append-only file has lost writes that its replicas still have. Back at once it would go on as the
-# primary, and they would throw theirs away: it waits until one of them has taken over, as long as that can take.
-await_successor() {
-  # One that was told to end has saved everything.
-  if [ -e "$data/ended-well" ]; then
-    rm -f "$data/ended-well" "$data/sentinel/running"
-    return 0
-  fi
-  if [ "$ARCHITECTURE" != cluster ] || has_aof || [ ! -f "$data/nodes.conf" ]; then return 0; fi
-  id=$(awk '$3 ~ /myself/ && $3 ~ /master/ && NF >= 9 { print $1 }' "$data/nodes.conf")
-  [ -n "$id" ] || return 0
-  replicas=$(awk -v id="$id" '$4 == id { split($2, part, ","); print part[2] }' "$data/nodes.conf")
-  ends=$(($(date +%s) + NODE_TIMEOUT_MS * 2 / 1000 + 10))
-  while [ -n "$replicas" ] && [ "$(date +%s)" -lt "$ends" ] && [ $stopping = no ]; do
-    for replica in $replicas; do
-      # The one that takes over says of itself that it owns the slots.
-      ask "$replica" "$PORT" CLUSTER NODES | awk '$3 ~ /myself/ && $3 ~ /master/ && NF >= 9 { found = 1 } END { exit !found }' || continue
-      say "$replica has taken over"
-      return 0
-    done
-    sleep 0.5
-  done
+# ended_well: whether the server before this one was told to end, and has saved everything.
+ended_well() {
+  [ -e "$data/ended-well" ] && rm -f "$data/ended-well" "$data/sentinel/running"
 }
 
 server=''
@@ -152,13 +133,12 @@ main() {
   rm -rf "$data/appendonlydir.old"
   keep_running "${0%/*}/watch.sh" &
   if [ "$ARCHITECTURE" = cluster ]; then
-    . "${0%/*}/replace.sh"
     # Before it can be taken for a ready pod of a cluster that is not formed yet, and its roll goes on to the next.
     if alone && view; then : >"$run/joining"; fi
     keep_running "${0%/*}/rejoin.sh" &
   fi
   # The kubelet starts a container anew that was killed as a whole, by the memory limit for example: the same as a server that was.
-  await_successor
+  ended_well || await_successor
   quick=0
   while [ $stopping = no ]; do
     write_acl
@@ -189,7 +169,7 @@ main() {
     [ "$code" -gt 128 ] || exit "$code"
     if [ $(($(date +%s) - began)) -lt 10 ]; then quick=$((quick + 1)); else quick=0; fi
     [ $quick -lt 6 ] || exit "$code"
-    await_successor
+    ended_well || await_successor
   done
 }
 

@@ -25,7 +25,6 @@ or fewer must not restart it. */}}
 {{- end }}
 {{- if eq .Values.architecture "replication" }}
 - { name: TLS_AUTH_CLIENTS, value: {{ .Values.tls.authClients | quote }} }
-- { name: MIN_REPLICAS, value: {{ .Values.minReplicasToWrite | quote }} }
 - { name: SENTINEL_PORT, value: {{ .Values.replication.sentinel.port | quote }} }
 - { name: QUORUM, value: {{ default (add1 (div (include "valkey.pods" . | int) 2)) .Values.replication.sentinel.quorum | quote }} }
 - { name: DOWN_AFTER_MS, value: {{ .Values.replication.sentinel.downAfterMs | quote }} }

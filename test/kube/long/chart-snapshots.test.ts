@@ -55,12 +55,14 @@ describe('with snapshots only', { concurrency: 3 }, () => {
     const pod = of.architecture === 'cluster' ? await aPrimary(release) : before[0]
     await writesOn(writer)
     await release.signal(pod ?? assert.fail(), 'KILL')
+    const at = new Date().toISOString().slice(11, 23)
     const replaced = async () => !(await of.primaries(release)).includes(pod ?? -1)
     await until(replaced, 'a replica to take over', patienceMs, 200)
     const told = await writesOn(writer)
     t.diagnostic(`${of.architecture}, kill -9 of a primary: ${JSON.stringify(told)}`)
     // What was under way to the replicas: each of the 12 writers has one write in flight.
-    assert.ok(told.lost <= 12, JSON.stringify(told))
+    const log = async () => await release.kubectl('logs', `${release.set}-${pod}`, '-c', 'valkey', '--tail=200')
+    assert.ok(told.lost <= 12, `killed at ${at}: ${JSON.stringify(told)}\n${told.lost > 12 ? await log() : ''}`)
     await writer.stop()
   }
 

@@ -1,11 +1,8 @@
 # Sourced by start.sh of a replication release before every start of the server: whom it follows. A server that was killed is back before any
 # fail-over: nobody may follow it then unless it has what was acknowledged, and it may take writes only while nobody replaces it.
 # shellcheck shell=sh
+. "${0%/*}/settle.sh"
 . "${0%/*}/sentinel-lib.sh"
-
-# More replicas than there can be: a primary that takes no writes.
-fence=100000
-settling=''
 
 # On the volume: this server had everything once. Gone where the volume was emptied.
 filled=$kept/filled
@@ -19,10 +16,10 @@ has_all() {
   [ -f "$data/dump.rdb" ] && [ ! -f "$running" ]
 }
 
-replica_line() {
+role_lines() {
   printf 'replica-announce-ip %s\nreplica-announce-port %s\n' "$me" "$PORT"
   mkdir -p "$kept"
-  [ -z "$settling" ] || kill "$settling" 2>/dev/null || :
+  unsettle
   told='' began_at=$(date +%s)
   while [ "$stopping" = no ]; do
     see
@@ -65,24 +62,14 @@ follow() {
 
 lead() {
   say 'starting as the primary, without writes until the sentinels agree'
-  : >"$run/not-primary"
-  printf 'min-replicas-to-write %s\n' "$fence"
+  fenced
   begin
 }
 
 begin() {
   : >"$running"
   holds_until=$(($(date +%s) + 20))
-  settle >/dev/null &
-  settling=$!
-}
-
-# Ends once the server is what it shall be. It goes with start.sh.
-settle() {
-  until settled; do
-    kill -0 $$ 2>/dev/null || return 0
-    sleep 0.2
-  done
+  settle
 }
 
 settled() {
@@ -117,5 +104,5 @@ settled() {
 
 opened() {
   : >"$filled"
-  [ "$(here CONFIG SET min-replicas-to-write "$MIN_REPLICAS" replica-priority 100)" = OK ] && rm -f "$run/not-primary"
+  unfence replica-priority 100
 }
