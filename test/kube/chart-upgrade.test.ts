@@ -159,6 +159,11 @@ describe('a release in a namespace of restricted pods', () => {
     assert.ok(!notes.includes('auth.enabled: true') && !notes.includes('a-password'))
     const open = await kube.helm('install', 'open', chartDir, '--dry-run=server', '--set', 'auth.enabled=false')
     assert.match(open, /auth\.enabled: true/)
+    const secrets =
+      'auth.existingSecret=noted-valkey-cluster,tls.enabled=true,tls.existingSecret=none,tls.clusterEnabled=true'
+    const waiting = await kube.helm('install', 'waits', chartDir, '--dry-run=server', '--set', secrets)
+    assert.match(waiting, /The secret none is not in the namespace default/)
+    assert.doesNotMatch(waiting, /The secret noted-valkey-cluster/)
     await kube.kubectl('wait', '--for=create', 'pod/noted-valkey-cluster-0', '--timeout=60s')
   })
 

@@ -102,7 +102,7 @@ const tls = fc.oneof(
 
 const valkey = record({
   port: maybe(fc.constantFrom(6379, 7100)),
-  maxMemory: maybe(fc.constantFrom<string | number>('', '0', 0, '100mb', '500000k', 104_857_600, 536_870_911)),
+  maxMemory: maybe(fc.constantFrom<string | number>('', '0', 0, '100mb', '100Mi', '500000k', 104_857_600, 536_870_911)),
   maxMemoryPolicy: maybe(fc.constantFrom('noeviction', 'allkeys-lfu', 'volatile-ttl')),
   logLevel: maybe(fc.constantFrom('verbose', 'warning')),
   config: maybe(

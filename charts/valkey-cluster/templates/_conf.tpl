@@ -17,7 +17,7 @@
 {{/* maxmemory: as given, else three quarters of the memory limit in bytes, else 0 */}}
 {{- define "valkey.maxMemory" -}}
 {{- $limit := include "valkey.memoryLimit" . -}}
-{{- if ne (toString .Values.valkey.maxMemory) "" -}}{{ include "valkey.quote" .Values.valkey.maxMemory }}
+{{- if ne (toString .Values.valkey.maxMemory) "" -}}{{ regexReplaceAll "([KMG])i$" (include "valkey.quote" .Values.valkey.maxMemory) "${1}b" }}
 {{- else if $limit -}}{{- div (mul (include "valkey.bytes" $limit | int64) 3) 4 -}}
 {{- else -}}0
 {{- end -}}
