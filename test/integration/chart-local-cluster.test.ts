@@ -115,23 +115,67 @@ describe('architecture cluster, without Kubernetes', () => {
     const primary = await aPrimary(release)
     const others = PODS.filter((pod) => pod !== primary)
     const asked = others[0] ?? assert.fail()
-    const replaced = async () =>
-      (await nodesOf(release, asked)).every(({ pod, slots }) => pod !== primary || slots === 0)
+    const replaced = async () => (await nodesOf(release, asked)).every(({ pod, slots }) => pod !== primary || !slots)
     await release.kill(primary)
     await until(replaced, 'a replica to take over', 30_000, 100)
     await Promise.all(others.map((pod) => release.signal(pod, 'STOP')))
-    await release.start(primary)
-    const [key] = (await release.ask(primary, '--scan', '--count', '1000')).split('\n')
-    // The engine is content once it has waited for 2 s, and finds that it is alone only after cluster.nodeTimeoutMs.
-    const state = async () => (await release.ask(primary, 'CLUSTER', 'INFO')).includes('cluster_state:ok')
-    await until(state, 'the engine to be content', 10_000, 50)
-    assert.match(await release.ask(primary, 'SET', key ?? assert.fail(), 'lost'), /NOREPLICAS/)
-    assert.match((await release.probe(primary, 'readiness')) ?? '', /not settled yet/)
-    await Promise.all(others.map((pod) => release.signal(pod, 'CONT')))
+    try {
+      await release.start(primary)
+      // The engine is content once it has waited for 2 s, and finds that it is alone only after cluster.nodeTimeoutMs.
+      const content = async () => (await release.ask(primary, 'CLUSTER', 'INFO')).includes('cluster_state:ok')
+      await until(content, 'the engine to be content', 10_000, 50)
+      const [key = ''] = (await release.ask(primary, '--scan', '--count', '1000')).split('\n')
+      assert.match(key, /^key:/)
+      assert.match(await release.ask(primary, 'SET', key, 'lost'), /NOREPLICAS/)
+      assert.match((await release.probe(primary, 'readiness')) ?? '', /not settled yet/)
+    } finally {
+      await Promise.all(others.map((pod) => release.signal(pod, 'CONT')))
+    }
     await formed(release, 6, 3)
     await release.ready()
     assert.equal(await keysOf(release), before)
     assert.match(await release.ask(primary, 'CONFIG', 'GET', 'min-replicas-to-write'), /^0$/m)
+  })
+
+  test('a primary that is back takes no writes while it loads', async (t) => {
+    const it = await running(t)
+    if (it === undefined) return
+    const { release } = it
+    await fill(release)
+    const primary = await aPrimary(release)
+    const [key = ''] = (await release.ask(primary, '--scan', '--count', '1000')).split('\n')
+    // Long ones, which are not compressed: it answers after each.
+    const long = `awk 'BEGIN { for (n = 0; n < 100; n++) { s = ""; while (length(s) < 1500) s = s rand(); print "SET {${key}}:" n, s } }'`
+    const set = await release.exec(primary, 'sh', '-c', `. /opt/valkey/scripts/lib.sh; ${long} | here | grep -c OK`)
+    assert.equal(set, '100')
+    assert.match(await release.ask(primary, 'BGREWRITEAOF'), /started|scheduled/)
+    const rewritten = async () =>
+      /aof_rewrite_in_progress:0\s+aof_rewrite_scheduled:0/.test(await release.ask(primary, 'INFO', 'persistence'))
+    await until(rewritten, 'a dump at the head of the append-only file', 10_000, 50)
+    // Microseconds for each key.
+    const config = { 'key-load-delay': 10_000, 'loading-process-events-interval-bytes': 1024 }
+    await release.upgrade({ architecture: 'cluster', valkey: { config } })
+    await release.kill(primary)
+    await release.start(primary)
+    await release.upgrade({ architecture: 'cluster' })
+    let loads = 0
+    const took = async () => {
+      const said = await release.exec(
+        primary,
+        'sh',
+        '-c',
+        '. /opt/valkey/scripts/lib.sh; printf "CONFIG GET min-replicas-to-write\nINFO persistence\n" | here',
+      )
+      if (/^loading:1/m.test(said)) {
+        loads++
+        assert.match(said, /^100000$/m)
+      }
+      return /^0$[^]*^loading:0/m.test(said)
+    }
+    await until(took, 'it to take writes', 30_000, 50)
+    assert.ok(loads > 0, 'it was seen to load')
+    await formed(release, 6, 3)
+    await release.ready()
   })
 
   test('a primary that ends in order hands over, saves, and loses nothing', async (t) => {

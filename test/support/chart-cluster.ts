@@ -30,7 +30,7 @@ export async function nodesOf(release: Asked, pod = 0): Promise<Node[]> {
         role: flags.includes('master') ? 'primary' : 'replica',
         primary,
         slots: ranges.reduce((sum, [from = 0, to = from]) => sum + to - from + 1, 0),
-        fine: link === 'connected' && !/fail|noaddr|handshake/.test(flags),
+        fine: link === 'connected' && !/,fail|noaddr|handshake/.test(flags),
       }
     })
 }

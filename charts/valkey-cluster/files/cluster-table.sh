@@ -35,7 +35,7 @@ look() {
       slots = 0
       for (i = 9; i <= NF; i++) if ($i !~ /^\[/) { n = split($i, range, "-"); slots += n == 2 ? range[2] - range[1] + 1 : 1 }
       role = $3 ~ /master/ ? "primary" : "replica"
-      state = $3 ~ /fail|noaddr|handshake/ ? "failing" : "fine"
+      state = $3 ~ /,fail|noaddr|handshake/ ? "failing" : "fine"
       print $1, ($1 in ordinal ? ordinal[$1] : "-"), role, $4, slots, state
     }' "$work/raw" >"$work/nodes"
   [ "$(count 1)" = "$existing" ] || fail 'not every pod is a node of the cluster; running this again goes on'
@@ -69,7 +69,7 @@ nobodys() {
 }
 
 # knows POD OTHER: whether it has a link to it.
-knows() { on "$1" CLUSTER NODES | grep "^$(id "$2") " | grep -v -e fail -e noaddr -e handshake | grep -q ' connected'; }
+knows() { on "$1" CLUSTER NODES | grep "^$(id "$2") " | grep -v -e ,fail -e noaddr -e handshake | grep -q ' connected'; }
 
 # strangers: nodes of $work/view that are not in $work/staying, as ids, and how many ranges of slots they have there.
 strangers() { awk 'FILENAME ~ /staying$/ { stays[$1] = 1; next } NF >= 8 && !($1 in stays) { print $1, NF - 8 }' "$work/staying" "$work/view"; }
@@ -78,7 +78,7 @@ strangers() { awk 'FILENAME ~ /staying$/ { stays[$1] = 1; next } NF >= 8 && !($1
 all_known() {
   for each in $(all); do
     [ "${assigned:-0}" = 0 ] || on "$each" ACL LIST | grep -q '^user default on ' || return 1
-    on "$each" CLUSTER NODES | awk '$3 !~ /fail|noaddr|handshake/ { print $1 }' >"$work/known"
+    on "$each" CLUSTER NODES | awk '$3 !~ /,fail|noaddr|handshake/ { print $1 }' >"$work/known"
     for other in $(all); do grep -qxF "$(id "$other")" "$work/known" || return 1; done
   done
 }
@@ -88,6 +88,13 @@ converged() {
     info=$(on "$each" CLUSTER INFO)
     [ "$(printf '%s\n' "$info" | field cluster_slots_assigned)" = 16384 ] || return 1
     [ "$(printf '%s\n' "$info" | field cluster_state)" = ok ] || return 1
+  done
+}
+
+# Whether every server takes writes: one that has just started as a primary takes none yet, nor keys of a slot that moves.
+all_settled() {
+  for each in $(all); do
+    case $(on "$each" CONFIG GET min-replicas-to-write | tail -n 1) in "$fence") return 1 ;; esac
   done
 }
 

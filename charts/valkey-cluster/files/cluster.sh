@@ -120,6 +120,7 @@ rebalance() {
     grep -qx "$n" "$work/stay" || weights="$weights $(id "$n")=0"
   done
   seed=$(find_seed)
+  wait_until 60 'every primary to take writes' all_settled || exit 1
   give_way
   if moving; then
     move fix "$(endpoint "$seed")" || :

@@ -8,7 +8,7 @@ look() { patiently myself CLUSTER NODES >"$run/prestop"; }
 followers() {
   awk '
     $3 ~ /myself/ { id = $1 }
-    $3 ~ /slave/ && $3 !~ /fail/ { split($2, part, ","); of[part[2]] = $4 }
+    $3 ~ /slave/ && $3 !~ /,fail/ { split($2, part, ","); of[part[2]] = $4 }
     END { for (name in of) if (of[name] == id) print name }' "$run/prestop"
 }
 

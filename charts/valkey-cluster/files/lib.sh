@@ -11,6 +11,9 @@ tls=${TLS_DIR:-/etc/valkey/tls}
 conf=${CONF_DIR:-/etc/valkey/conf}
 ordinal=${HOSTNAME##*-}
 
+# More replicas than there can be, as min-replicas-to-write: a primary that takes no writes.
+fence=100000
+
 say() { printf '%s %s\n' "$(date -u +%H:%M:%S)" "$*" >&2; }
 
 # secret NAME: the first line of a file of the secret, read anew at each call, since it changes while we run.

@@ -6,7 +6,7 @@
 
 # Nodes without a link, by $run/nodes: id and host name.
 lost() {
-  awk '$3 !~ /myself|handshake/ && ($8 != "connected" || $3 ~ /fail|noaddr/) { split($2, part, ","); if (part[2] != "") print $1, part[2] }' "$run/nodes"
+  awk '$3 !~ /myself|handshake/ && ($8 != "connected" || $3 ~ /,fail|noaddr/) { split($2, part, ","); if (part[2] != "") print $1, part[2] }' "$run/nodes"
 }
 
 # Until it has a place in the cluster that the others are, this pod is not ready ($run/joining).

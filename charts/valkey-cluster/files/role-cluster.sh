@@ -19,26 +19,39 @@ role_lines() {
   settle
 }
 
+# The others are asked once the engine would take writes: what a vote of before the start was worth, 2 s or a long load later, nobody knows.
 settled() {
-  here CLUSTER NODES >"$run/settle"
+  printf 'CLUSTER INFO\nCLUSTER NODES\n' | here >"$run/settle"
   case $(awk '$3 ~ /myself/ { print $3, (NF >= 9 ? "slots" : "none") }' "$run/settle") in
-    *master*slots) agreed || return 1 ;;
-    *master* | *slave*) ;;
+    *slave*) ;;
+    *master*) grep -q '^cluster_state:ok' "$run/settle" && agreed || return 1 ;;
     *) return 1 ;;
   esac
   unfence && say 'settled'
 }
 
-# agreed: whether most of the primaries that have slots, with this one, take it for one that lives. One that is taken for dead may be about to be replaced.
+# agreed: whether most of the primaries that have slots, with this one, take it for one. They are asked at the clients' port, two at a time, for a
+# cluster may be large and this pod small.
 agreed() {
-  peers=$(awk '$3 !~ /myself/ && $3 ~ /master/ && NF >= 9 { split($2, part, ","); print part[2] }' "$run/settle")
-  all=1 agree=$(agreements | wc -l)
-  for _ in $peers; do all=$((all + 1)); done
-  [ $((agree + 1)) -gt $((all / 2)) ]
+  # shellcheck disable=SC2046 # words
+  set -- $(awk '$3 ~ /master/ && $3 !~ /myself/ && NF >= 9 { split($2, part, ","); print (part[2] == "" ? "-" : part[2]) }' "$run/settle")
+  needed=$((($# + 1) / 2))
+  while [ "$needed" -gt 0 ] && [ $# -gt 0 ]; do
+    needed=$((needed - $(agreements "$1" "${2:-}" | wc -l)))
+    shift
+    [ $# = 0 ] || shift
+  done
+  [ "$needed" -le 0 ]
 }
+
+# One that is taken for dead may be about to be replaced, by a replica that one knows of.
 agreements() {
-  for peer in $peers; do
-    DEADLINE=2 ask "$peer" "$PORT" CLUSTER NODES | awk -v id="$id" '$1 == id && $3 ~ /master/ && $3 !~ /fail/ && NF >= 9 { print "yes" }' &
+  for peer in "$@"; do
+    case $peer in '' | -) continue ;; esac
+    DEADLINE=2 ask "$peer" "$PORT" CLUSTER NODES | awk -v id="$id" '
+      $1 == id && $3 ~ /master/ && NF >= 9 { owns = 1; lives = $3 !~ /,fail/ }
+      $4 == id { replicas++ }
+      END { if (owns && (lives || !replicas)) print "yes" }' &
   done
   wait
 }

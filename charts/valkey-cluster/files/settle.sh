@@ -1,9 +1,7 @@
-# Sourced by start.sh where others may have replaced a server while it was away: it starts without taking writes, and takes them once `settled` of its
-# architecture finds that it is still the primary.
+# Sourced by start.sh of a cluster and of a replication. Others may have replaced a server while it was away: it starts without taking writes, and takes
+# them once `settled` of its architecture finds that it is still the primary.
 # shellcheck shell=sh
 
-# More replicas than there can be.
-fence=100000
 settling=''
 
 # fenced: a line of valkey.conf. Meanwhile the pod is not ready.
@@ -20,12 +18,15 @@ unfence() {
 
 # settle: runs beside the server until that is what it shall be; it goes with start.sh. unsettle: ends it, before the next server.
 settle() {
+  : >"$run/settling"
   {
     until settled; do
       kill -0 $$ 2>/dev/null || exit 0
-      sleep 0.2
+      sleep 0.1
     done
+    rm -f "$run/settling"
   } >/dev/null &
   settling=$!
 }
-unsettle() { [ -z "$settling" ] || kill "$settling" 2>/dev/null || :; }
+# One that has ended is nobody, or somebody else by now.
+unsettle() { [ -z "$settling" ] || [ ! -e "$run/settling" ] || kill "$settling" 2>/dev/null || :; }

@@ -119,14 +119,15 @@
 {{/* Directives that the chart sets by its other values or depends on. What it sets and a person may tune is not among them. */}}
 {{- define "valkey.ownDirectives" -}}
 acl-pubsub-default aclfile appenddirname appendfilename appendfsync appendonly bind bind-source-addr cluster-allow-replica-migration
-cluster-announce-bus-port cluster-announce-hostname cluster-announce-ip cluster-announce-port cluster-announce-tls-port
-cluster-config-file cluster-enabled cluster-node-timeout cluster-port cluster-preferred-endpoint-type cluster-require-full-coverage
-daemonize dbfilename dir enable-debug-command enable-module-command enable-protected-configs include loadmodule logfile loglevel
-masterauth masteruser maxmemory maxmemory-policy min-replicas-max-lag min-replicas-to-write pidfile port primaryauth primaryuser
-protected-mode rename-command replica-announce-ip replica-announce-port replica-announced replica-read-only replicaof requirepass
-save slave-announce-ip slave-announce-port slave-read-only slaveof supervised syslog-enabled tls-auth-clients tls-ca-cert-dir
-tls-ca-cert-file tls-cert-file tls-client-cert-file tls-client-key-file tls-cluster tls-key-file tls-port tls-replication
-unixsocket unixsocketgroup unixsocketperm user
+cluster-announce-bus-port cluster-announce-hostname cluster-announce-human-nodename cluster-announce-ip cluster-announce-port
+cluster-announce-tls-port cluster-config-file cluster-enabled cluster-node-timeout cluster-port cluster-preferred-endpoint-type
+cluster-replica-no-failover cluster-require-full-coverage cluster-slave-no-failover daemonize dbfilename dir enable-debug-command
+enable-module-command enable-protected-configs include loadmodule logfile loglevel masterauth masteruser maxmemory maxmemory-policy
+min-replicas-max-lag min-replicas-to-write min-slaves-max-lag min-slaves-to-write pidfile port primaryauth primaryuser protected-mode
+rename-command replica-announce-ip replica-announce-port replica-announced replica-priority replica-read-only replicaof requirepass save
+slave-announce-ip slave-announce-port slave-priority slave-read-only slaveof supervised syslog-enabled tls-auth-clients tls-ca-cert-dir
+tls-ca-cert-file tls-cert-file tls-client-cert-file tls-client-key-file tls-cluster tls-key-file tls-port tls-replication unixsocket
+unixsocketgroup unixsocketperm user
 {{- end }}
 
 {{- define "valkey.validateConfig" -}}

@@ -54,8 +54,8 @@ describe('with snapshots only', { concurrency: 3 }, () => {
     const before = await of.primaries(release)
     const pod = of.architecture === 'cluster' ? await aPrimary(release) : before[0]
     await writesOn(writer)
-    await release.signal(pod ?? assert.fail(), 'KILL')
     const at = new Date().toISOString().slice(11, 23)
+    await release.signal(pod ?? assert.fail(), 'KILL')
     const replaced = async () => !(await of.primaries(release)).includes(pod ?? -1)
     await until(replaced, 'a replica to take over', patienceMs, 200)
     const told = await writesOn(writer)
