@@ -84,6 +84,9 @@ function writeConfig(file: string, key: string, of: Phase, operations: string[])
     `Authorization = "Bearer ${key}"`,
     '[checks.positive_data_acceptance]',
     `expected-statuses = ${JSON.stringify(base)}`,
+    // A body that is too long is not looked at.
+    '[checks.negative_data_rejection]',
+    'expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 428, 429, "5xx"]',
   ]
   for (const operation of operations) {
     const [, noun, parameter] = /^\w+ \/([a-z-]+)\/\{(\w+)\}/.exec(operation) ?? []
