@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { aPrimary, formed, nodesOf } from '../support/chart-cluster.ts'
 import { assertKept, startWriter, writesOn } from '../support/chart-writes.ts'
-import { fill, keysOf } from '../support/local-cluster.ts'
+import { aKey, fill, keysOf } from '../support/local-cluster.ts'
 import { type LocalPods, sharedLocalPods } from '../support/local-pods.ts'
 import { installLocal, type LocalRelease } from '../support/local-release.ts'
 import { until } from '../support/until.ts'
@@ -124,8 +124,7 @@ describe('architecture cluster, without Kubernetes', () => {
       // The engine is content once it has waited for 2 s, and finds that it is alone only after cluster.nodeTimeoutMs.
       const content = async () => (await release.ask(primary, 'CLUSTER', 'INFO')).includes('cluster_state:ok')
       await until(content, 'the engine to be content', 10_000, 50)
-      const [key = ''] = (await release.ask(primary, '--scan', '--count', '1000')).split('\n')
-      assert.match(key, /^(key:|writer-)/)
+      const key = await aKey(release, primary)
       // On a slow machine it may have found out by now.
       assert.match(await release.ask(primary, 'SET', key, 'lost'), /NOREPLICAS|CLUSTERDOWN/)
       assert.match((await release.probe(primary, 'readiness')) ?? '', /not settled yet|the cluster is not ok/)
@@ -144,7 +143,7 @@ describe('architecture cluster, without Kubernetes', () => {
     const { release } = it
     await fill(release)
     const primary = await aPrimary(release)
-    const [key = ''] = (await release.ask(primary, '--scan', '--count', '1000')).split('\n')
+    const key = await aKey(release, primary)
     // Long ones, which are not compressed: it answers after each.
     const long = `awk 'BEGIN { for (n = 0; n < 100; n++) { s = ""; while (length(s) < 1500) s = s rand(); print "SET {${key}}:" n, s } }'`
     const set = await release.exec(primary, 'sh', '-c', `. /opt/valkey/scripts/lib.sh; ${long} | here | grep -c OK`)

@@ -18,3 +18,11 @@ export async function keysOf(release: LocalRelease): Promise<number> {
   const sizes = await Promise.all(owners.map(({ pod }) => release.ask(pod, 'DBSIZE')))
   return sizes.map(Number).reduce((sum, size) => sum + size)
 }
+
+/** A key that a pod has. */
+export async function aKey(release: LocalRelease, pod: number): Promise<string> {
+  const [key = ''] = (await release.ask(pod, '--scan', '--count', '1000')).split('\n')
+  // Of `fill` or of a writer: no word of an error.
+  assert.match(key, /^(key:|writer-)/)
+  return key
+}

@@ -4,8 +4,11 @@
 . "${0%/*}/settle.sh"
 . "${0%/*}/replace.sh"
 
-# The primary with slots that this server was, by the volume: its id, or nothing.
-was_primary() { awk '$3 ~ /myself/ && $3 ~ /master/ && NF >= 9 { print $1 }' "$data/nodes.conf" 2>/dev/null || :; }
+# The id of who says CLUSTER NODES on standard input, where that is a primary with slots; else nothing.
+owner() { awk '$3 ~ /myself/ && $3 ~ /master/ && NF >= 9 { print $1 }'; }
+
+# The primary with slots that this server was, by the volume, which is written so too.
+was_primary() { cat "$data/nodes.conf" 2>/dev/null | owner; }
 
 # Lines of valkey.conf. The node's name is for people who read logs, and for cluster.sh: a primary and its replica are to be apart.
 role_lines() {
@@ -66,7 +69,7 @@ await_successor() {
   while [ -n "$replicas" ] && [ "$(date +%s)" -lt "$ends" ] && [ "$stopping" = no ]; do
     for replica in $replicas; do
       # The one that takes over says of itself that it owns the slots.
-      ask "$replica" "$PORT" CLUSTER NODES | awk '$3 ~ /myself/ && $3 ~ /master/ && NF >= 9 { found = 1 } END { exit !found }' || continue
+      [ -n "$(ask "$replica" "$PORT" CLUSTER NODES | owner)" ] || continue
       say "$replica has taken over"
       return 0
     done

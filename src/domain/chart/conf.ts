@@ -54,7 +54,10 @@ function quantityBytes(quantity: string): bigint {
   return BigInt(number) * factor
 }
 
-/** As given, with a unit of Kubernetes in the server's words; else three quarters of the memory limit: a save may need as much again as was written meanwhile. */
+/**
+ * As given, with a unit of Kubernetes in the server's words; else three quarters of the memory limit: a save may need as much again as was written
+ * meanwhile.
+ */
 function maxMemory({ valkey, resources }: ChartValues): string {
   const given = String(valkey.maxMemory)
   if (given !== '') return given.replace(/([KMG])i$/, '$1b')
